@@ -1,0 +1,66 @@
+"""Command line: ``python -m bench COMMAND``.
+
+Exit codes: 0 done; 1 some run failed; 2 bad input or usage; 3 a data set is not there yet;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from bench import __version__
+from bench.errors import BenchError
+from methods.conditions import ConditionError
+
+COMMANDS = (
+    "run",
+    "score",
+    "table",
+    "data",
+    "split",
+    "check",
+    "methods",
+    "tasks",
+    "protocols",
+    "audit",
+    "reproduce",
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; imports no heavy package."""
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Benchmark of single-cell perturbation prediction.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"doloris-bench {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"bench.commands.{name}")
+        command = commands.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except BenchError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    except ConditionError as error:
+        print(f"ConditionError: {error}", file=sys.stderr)
+        return BenchError.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; finished runs are kept, the same command goes on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing more can be said, and that is not an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

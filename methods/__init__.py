@@ -1,0 +1,1 @@
+"""Perturbation-prediction methods behind one contract: one module, one class each."""

@@ -1,0 +1,1 @@
+"""Turns data frames into tables, figures and reports; imports nothing of the benchmark."""

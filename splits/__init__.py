@@ -1,0 +1,1 @@
+"""Split files and facts about the data sets: data only."""

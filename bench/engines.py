@@ -1,0 +1,229 @@
+"""Where worker processes run: on this machine, under Slurm, on a Ray cluster.
+
+An engine executes commands and says how each ended, in the order they end. What a command does
+and where it writes is the same on all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.errors import BenchError
+
+
+class EngineError(BenchError):
+    """An engine that is not there or was given options it does not have."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One worker process.
+
+    Parameters
+    ----------
+    key
+        Key of the run.
+    argv
+        Program and arguments.
+    folder
+        Working directory.
+    log
+        File that receives both output streams.
+    environment
+        Variables added to the current ones.
+    time_limit
+        Seconds before it is ended; ``None`` for no limit.
+    """
+
+    key: str
+    argv: tuple[str, ...]
+    folder: Path
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    time_limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker ended: ``None`` when by itself, else a sentence that says what ended it."""
+
+    key: str
+    problem: str | None
+
+
+class Engine(Protocol):
+    """Executes commands."""
+
+    def run(self, commands: Sequence[Command]) -> Iterator[Ending | None]:
+        """Execute all commands; yield an ending as each ends, and ``None`` a few times a second between."""
+
+
+def execute(command: Command, extra: Mapping[str, str] | None = None) -> Ending:
+    """Run one command in this process's place in the engine and wait for it."""
+    environment = os.environ | dict(command.environment) | dict(extra or {})
+    command.folder.mkdir(parents=True, exist_ok=True)
+    with command.log.open("ab") as log:
+        process = subprocess.Popen(
+            command.argv, cwd=command.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            code = process.wait(timeout=command.time_limit)
+        except subprocess.TimeoutExpired:
+            return Ending(command.key, f"ended after the time limit of {command.time_limit:g} s")
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    if code < 0:
+        return Ending(
+            command.key, f"the process was killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
+        )
+    return Ending(command.key, None if code == 0 else f"the process ended with exit code {code}")
+
+
+class LocalEngine:
+    """One process per device on this machine; on several GPUs, each process sees one of them."""
+
+    def __init__(self, devices: Sequence[str]) -> None:
+        self._devices = tuple(devices)
+
+    def run(self, commands: Sequence[Command]) -> Iterator[Ending | None]:
+        """Execute commands, as many at a time as there are devices."""
+        free: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for device in self._devices:
+            free.put(device)
+        stopped = threading.Event()
+
+        def on_free_device(command: Command) -> Ending:
+            device = free.get()
+            try:
+                if stopped.is_set():
+                    return Ending(command.key, "not started: the run was interrupted")
+                return execute(command, self._pinned(device))
+            finally:
+                free.put(device)
+
+        with ThreadPoolExecutor(max_workers=len(self._devices)) as pool:
+            waiting: set[Future[Ending]] = {pool.submit(on_free_device, command) for command in commands}
+            try:
+                while waiting:
+                    ended, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for future in ended:
+                        yield future.result()
+                    yield None
+            finally:
+                stopped.set()
+                for future in waiting:
+                    future.cancel()
+
+    def _pinned(self, device: str) -> dict[str, str]:
+        if device.startswith("cuda:"):
+            return {"CUDA_VISIBLE_DEVICES": device.removeprefix("cuda:")}
+        threads = str(max(1, (os.cpu_count() or 1) // len(self._devices)))
+        return {
+            name: os.environ.get(name, threads)
+            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        }
+
+
+class SlurmEngine:
+    """One Slurm job per run, through submitit; options are submitit's (``slurm_partition=gpu``)."""
+
+    def __init__(self, folder: Path, options: Mapping[str, str]) -> None:
+        try:
+            import submitit
+        except ImportError as error:
+            raise EngineError("--engine slurm: needs submitit; `pip install 'doloris-bench[slurm]'`") from error
+        named: dict[str, Any] = {name: int(value) if value.isdigit() else value for name, value in options.items()}
+        self._executor = submitit.AutoExecutor(folder=str(folder), cluster=named.pop("cluster", None))
+        try:
+            self._executor.update_parameters(**named)
+        except (TypeError, ValueError, NameError) as error:
+            raise EngineError(f"--engine-option: {error}") from error
+
+    def run(self, commands: Sequence[Command]) -> Iterator[Ending | None]:
+        """Submit all commands and watch them."""
+        jobs = [(command, self._executor.submit(execute, command)) for command in commands]
+        try:
+            while jobs:
+                for pair in [pair for pair in jobs if pair[1].done()]:
+                    jobs.remove(pair)
+                    command, job = pair
+                    problem = job.exception()
+                    yield job.result() if problem is None else Ending(command.key, f"the job failed: {problem}")
+                yield None
+                time.sleep(0.5)
+        finally:
+            for _, job in jobs:
+                job.cancel(check=False)
+
+
+class RayEngine:
+    """One Ray task per run; options are those of ``ray.remote`` (``num_gpus=1``) and ``address``."""
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise EngineError("--engine ray: needs ray; `pip install 'doloris-bench[ray]'`") from error
+        named: dict[str, Any] = {name: float(value) if _is_number(value) else value for name, value in options.items()}
+        self._ray = ray
+        if not ray.is_initialized():
+            ray.init(address=named.pop("address", None), log_to_driver=False, include_dashboard=False)
+        try:
+            self._remote = ray.remote(**named)(execute) if named else ray.remote(execute)
+        except (TypeError, ValueError) as error:
+            raise EngineError(f"--engine-option: {error}") from error
+
+    def run(self, commands: Sequence[Command]) -> Iterator[Ending | None]:
+        """Submit all commands and watch them."""
+        waiting = {self._remote.remote(command): command for command in commands}
+        try:
+            while waiting:
+                ended, _ = self._ray.wait(list(waiting), timeout=0.5)
+                for reference in ended:
+                    command = waiting.pop(reference)
+                    try:
+                        yield self._ray.get(reference)
+                    except self._ray.exceptions.RayError as error:
+                        yield Ending(command.key, f"the task failed: {error}")
+                yield None
+        finally:
+            for reference in waiting:
+                self._ray.cancel(reference, force=True)
+            self._ray.shutdown()
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
+
+
+ENGINES = ("local", "slurm", "ray")
+
+
+def make_engine(name: str, *, devices: Sequence[str], folder: Path, options: Mapping[str, str]) -> Engine:
+    """Engine by name.
+
+    Parameters
+    ----------
+    devices
+        For ``local``: one process each.
+    folder
+        Where Slurm's own files go.
+    options
+        For ``slurm`` and ``ray``.
+    """
+    if name == "local":
+        if options:
+            raise EngineError(f"--engine-option: the local engine has no option {next(iter(options))!r}")
+        return LocalEngine(devices)
+    return SlurmEngine(folder / ".slurm", options) if name == "slurm" else RayEngine(options)

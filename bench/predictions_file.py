@@ -1,0 +1,199 @@
+"""Predictions made elsewhere: an h5ad of cells, read, ordered and checked against a task.
+
+``X`` (cells x genes, dense or sparse) log1p of counts per 10,000, ``var_names`` gene symbols,
+``obs["condition"]`` the condition each row is a prediction of. Optional ``uns["bench"]``:
+``output`` ("cells", the default, or "mean": one row per condition) and ``unsupported``, a JSON
+object condition -> reason for conditions left out on purpose.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import PredictionError
+from bench.predictions import Predictions
+from methods.conditions import Condition, ConditionError, Modality, canonical_key
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+OUTPUTS = ("cells", "mean")
+
+
+def read_predictions(
+    path: Path, *, genes: pd.Index, asked: Mapping[str, Condition], modality: Modality, target_sum: float
+) -> Predictions:
+    """Read a predictions file and fit it to a task.
+
+    Parameters
+    ----------
+    path
+        h5ad file.
+    genes
+        Gene panel of the task; the file's genes are re-ordered to it by name.
+    asked
+        Conditions the task asks for.
+    modality
+        How condition names are read.
+    target_sum
+        Counts per cell before log1p; bounds what a log-normalised value can be.
+
+    Raises
+    ------
+    PredictionError
+        If the file cannot be read, lacks genes or conditions, has others, or holds values that are
+        not finite, negative or on another scale. The message names the field, the value and the remedy.
+    """
+    adata = _read(path)
+    order = _gene_order(path, adata.var_names, genes)
+    labels = _labels(path, adata, modality)
+    output, unsupported = _declared(path, adata, modality)
+    _check_conditions(path, labels, asked, unsupported)
+    matrix = _matrix(path, adata)[:, order]
+    _check_values(path, matrix, labels, genes, output, target_sum)
+    cells = {key: matrix[np.flatnonzero(labels == key)] for key in asked if key not in unsupported}
+    if output == "mean":
+        several = next((key for key, block in cells.items() if block.shape[0] != 1), None)
+        if several is not None:
+            raise PredictionError(
+                f"{path}: uns['bench']['output'] is 'mean' but {several!r} has {cells[several].shape[0]} rows; "
+                "give one mean profile per condition, or declare 'cells'"
+            )
+    return Predictions(genes=genes, output=output, cells=cells, unsupported=unsupported)
+
+
+def _read(path: Path) -> AnnData:
+    import anndata
+
+    if not path.is_file():
+        raise PredictionError(f"{path}: no such file")
+    try:
+        return anndata.read_h5ad(path)
+    except Exception as error:  # h5py and anndata raise many types on damaged files
+        raise PredictionError(
+            f"{path}: not a readable h5ad file ({type(error).__name__}: {error}); write it with AnnData.write_h5ad"
+        ) from error
+
+
+def _gene_order(path: Path, found: pd.Index, genes: pd.Index) -> np.ndarray:
+    if not found.is_unique:
+        raise PredictionError(
+            f"{path}, var_names: {found[found.duplicated()][0]!r} stands twice; keep one column per gene"
+        )
+    order = found.get_indexer(genes)
+    missing = genes[order < 0]
+    if len(missing):
+        close = difflib.get_close_matches(str(missing[0]), list(found), n=1)
+        hint = f" (closest in the file: {close[0]!r})" if close else ""
+        raise PredictionError(
+            f"{path}, var_names: {len(missing)} of the task's {len(genes)} genes are missing, first {missing[0]!r}{hint}; "
+            "predict every gene of the panel, it is listed by `python -m bench data show`"
+        )
+    extra = found.difference(genes)
+    if len(extra):
+        raise PredictionError(
+            f"{path}, var_names: {len(extra)} genes are not in the task's panel, first {extra[0]!r}; "
+            "leave out every gene that is not in the panel"
+        )
+    return np.asarray(order)
+
+
+def _labels(path: Path, adata: AnnData, modality: Modality) -> np.ndarray:
+    if "condition" not in adata.obs:
+        columns = ", ".join(map(str, adata.obs.columns)) or "none"
+        raise PredictionError(f"{path}: obs has no column 'condition' (columns: {columns}); name each cell's condition")
+    raw = adata.obs["condition"]
+    if raw.isna().any():
+        raise PredictionError(
+            f"{path}, obs['condition']: row {int(np.argmax(raw.isna()))} has no condition; fill it in"
+        )
+    names = raw.astype(str)
+    try:
+        canonical = {name: canonical_key(name, modality) for name in names.unique()}
+    except ConditionError as error:
+        raise PredictionError(f"{path}, obs['condition']: {error}") from error
+    return names.map(canonical).to_numpy(dtype=str)
+
+
+def _declared(path: Path, adata: AnnData, modality: Modality) -> tuple[Any, dict[str, str]]:
+    declared = adata.uns.get("bench", {})
+    output = str(declared.get("output", "cells"))
+    if output not in OUTPUTS:
+        raise PredictionError(f"{path}, uns['bench']['output']: {output!r} is not one of {', '.join(OUTPUTS)}")
+    try:
+        reasons = json.loads(declared.get("unsupported", "{}"))
+        return output, {canonical_key(str(key), modality): str(why) for key, why in reasons.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise PredictionError(
+            f"{path}, uns['bench']['unsupported']: not a JSON object condition -> reason ({error})"
+        ) from error
+
+
+def _check_conditions(
+    path: Path, labels: np.ndarray, asked: Mapping[str, Condition], unsupported: Mapping[str, str]
+) -> None:
+    found = set(labels)
+    unknown = sorted((found | unsupported.keys()) - asked.keys())
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], asked, n=1)
+        hint = f" (closest: {close[0]!r})" if close else ""
+        raise PredictionError(
+            f"{path}, obs['condition']: {unknown[0]!r} is not a test condition of the task{hint} "
+            f"({len(unknown)} such conditions); remove these rows"
+        )
+    both = sorted(found & unsupported.keys())
+    if both:
+        raise PredictionError(f"{path}: {both[0]!r} has cells and is declared unsupported; keep one of the two")
+    missing = sorted(asked.keys() - found - unsupported.keys())
+    if missing:
+        raise PredictionError(
+            f"{path}, obs['condition']: {len(missing)} of {len(asked)} test conditions are missing, "
+            f"first {missing[0]!r}; "
+            "predict them, or declare them in uns['bench']['unsupported'] with a reason"
+        )
+
+
+def _matrix(path: Path, adata: AnnData) -> csr_matrix:
+    from scipy.sparse import csr_matrix, issparse
+
+    if adata.X is None:
+        raise PredictionError(f"{path}: X is empty; put the predicted cells there")
+    if not np.issubdtype(adata.X.dtype, np.number):
+        raise PredictionError(f"{path}: X has dtype {adata.X.dtype}; write numbers")
+    matrix = adata.X if issparse(adata.X) else csr_matrix(np.asarray(adata.X))
+    return csr_matrix(matrix, dtype=np.float32)
+
+
+def _check_values(
+    path: Path, matrix: csr_matrix, labels: np.ndarray, genes: pd.Index, output: str, target_sum: float
+) -> None:
+    limit = float(np.log1p(target_sum)) * (1 + 1e-5)
+    problems = (
+        (~np.isfinite(matrix.data), "is not finite", "mend the model's output; it is not averaged away"),
+        (
+            (matrix.data < 0) & (output == "cells"),
+            "is negative",
+            "log-normalised expression is >= 0; clip it, or declare the output a 'mean'",
+        ),
+        (
+            matrix.data > limit,
+            f"is above log1p({target_sum:g}) = {limit:.4g}, the largest log-normalised value there can be",
+            f"these look like counts: write log1p of counts per {target_sum:g}",
+        ),
+    )
+    for bad, what, remedy in problems:
+        if bad.any():
+            entry = int(np.argmax(bad))
+            row = int(np.searchsorted(matrix.indptr, entry, side="right")) - 1
+            raise PredictionError(
+                f"{path}, X: {matrix.data[entry]:g} (condition {labels[row]!r}, gene {genes[matrix.indices[entry]]!r}) "
+                f"{what}; {int(bad.sum())} such values. Remedy: {remedy}"
+            )

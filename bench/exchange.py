@@ -45,8 +45,6 @@ class Job:
         Folder the worker writes into.
     n_cells, fit_seed, predict_seed, device
         Arguments of ``fit`` and ``predict_many``.
-    parent
-        Process to die with; ``None`` when the scheduler ends the job itself.
     """
 
     module: str
@@ -58,7 +56,6 @@ class Job:
     fit_seed: int
     predict_seed: int
     device: str
-    parent: int | None = None
 
     def write(self) -> Path:
         """Write the job file into the output folder and return its path."""

@@ -94,7 +94,8 @@ def _gene_order(path: Path, found: pd.Index, genes: pd.Index) -> np.ndarray:
         close = difflib.get_close_matches(str(missing[0]), list(found), n=1)
         hint = f" (closest in the file: {close[0]!r})" if close else ""
         raise PredictionError(
-            f"{path}, var_names: {len(missing)} of the task's {len(genes)} genes are missing, first {missing[0]!r}{hint}; "
+            f"{path}, var_names: {len(missing)} of the task's {len(genes)} genes are missing, "
+            f"first {missing[0]!r}{hint}; "
             "predict every gene of the panel, it is listed by `python -m bench data show`"
         )
     extra = found.difference(genes)

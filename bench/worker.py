@@ -57,8 +57,7 @@ class ProgressFile:
 def main(job_file: str) -> int:
     """Run the job and write its report; the exit code is 0 also when the method failed."""
     job = Job.read(Path(job_file))
-    if job.parent is not None:
-        _die_with(job.parent)
+    _die_with(os.getppid())
     output = Path(job.output_dir)
     report: dict[str, Any] = {"status": "failed"}
     try:
@@ -152,7 +151,7 @@ def _memory(device: str) -> dict[str, int]:
 
 
 def _die_with(parent: int) -> None:
-    """End this process when the runner is gone, so that a killed run leaves no orphan."""
+    """End this process when the one that started it is gone, so that a killed run leaves no orphan."""
 
     def watch() -> None:
         while os.getppid() == parent:

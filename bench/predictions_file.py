@@ -121,7 +121,7 @@ def _labels(path: Path, adata: AnnData, modality: Modality) -> np.ndarray:
         canonical = {name: canonical_key(name, modality) for name in names.unique()}
     except ConditionError as error:
         raise PredictionError(f"{path}, obs['condition']: {error}") from error
-    return names.map(canonical).to_numpy(dtype=str)
+    return names.map(canonical).to_numpy(dtype=object)
 
 
 def _declared(path: Path, adata: AnnData, modality: Modality) -> tuple[Any, dict[str, str]]:

@@ -15,7 +15,7 @@ import pandas as pd
 from bench.data.dataset import Dataset, open_dataset
 from bench.errors import SplitError
 from bench.hashing import derive_seed, unit_hash
-from bench.heldout import HeldOut
+from bench.heldout import CONTROL_FOLDS, HeldOut
 from bench.paths import cache_dir, splits_dir
 from bench.splits import Split, read_split
 from methods.base import Resources, TrainingData
@@ -24,7 +24,7 @@ from methods.conditions import Condition
 if TYPE_CHECKING:
     from anndata import AnnData
 
-CONTROL_FOLDS = ("train", "scoring", "de")
+
 OBS_COLUMNS = ("condition", "control", "cell_type", "perturbation", "drug", "dose", "smiles")
 
 

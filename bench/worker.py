@@ -8,7 +8,6 @@ evaluator.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import os
 import resource
@@ -30,6 +29,7 @@ from bench.exchange import (
     read_training,
     write_predictions,
 )
+from bench.registry import import_file, is_path
 from methods.base import Method, Query, TrainingData, Unsupported
 from methods.checks import check_prediction
 
@@ -128,15 +128,7 @@ def _predict(
 
 def load_class(module: str, class_name: str) -> type[Method]:
     """The method class, from a module of ``methods`` or from a file the user named."""
-    if module.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(Path(module).stem, module)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{module}: not a Python file")
-        loaded = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = loaded
-        spec.loader.exec_module(loaded)
-    else:
-        loaded = importlib.import_module(module)
+    loaded = import_file(Path(module)) if is_path(module) else importlib.import_module(module)
     found: type[Method] = getattr(loaded, class_name)
     return found
 

@@ -223,7 +223,8 @@ class Method(ABC):
 
         Returns
         -------
-        (n_cells, n_genes), finite, >= 0, log-normalised as the training cells, genes in panel order.
+        (n_cells, n_genes), dense, finite, log-normalised as the training cells, genes in panel order.
+        Cells are >= 0; a mean may lie below 0 where the method's formula puts it.
 
         Raises
         ------

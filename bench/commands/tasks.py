@@ -1,0 +1,92 @@
+"""``bench tasks``: every task, and whether its data set is there."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HELP = "List the tasks: kind, data set, sizes, and what to do where the data set is not here."
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task of the list.
+
+    Parameters
+    ----------
+    task, kind, dataset, train, validation, test, source
+        As in the split file; empty and ``None`` where that cannot be read.
+    data
+        ``here``, ``simulated on first use``, ``not here`` or ``bad split file``.
+    remedy
+        What to do where the data set is not here or the file is bad; else empty.
+    """
+
+    task: str
+    kind: str
+    dataset: str
+    train: int | None
+    validation: int | None
+    test: int | None
+    data: str
+    remedy: str
+    source: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from bench.tasks import list_tasks
+
+    rows = [describe_task(name, path) for name, path in list_tasks()]
+    if args.json:
+        import json
+
+        print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+    else:
+        _show(rows)
+    return 0
+
+
+def describe_task(name: str, path: Path) -> TaskRow:
+    """Row of one task; reads the split file, and of the data set only whether it is there."""
+    from bench.data.dataset import how_to_get, simulated_names
+    from bench.errors import SplitError
+    from bench.paths import dataset_path
+    from bench.splits import read_split
+
+    try:
+        split = read_split(path)
+    except SplitError as error:
+        return TaskRow(name, "", "", None, None, None, "bad split file", str(error), "")
+    data, remedy = "not here", ""
+    if split.dataset in simulated_names():
+        data = "simulated on first use"
+    elif dataset_path(split.dataset).exists():
+        data = "here"
+    else:
+        remedy = how_to_get(split.dataset)
+    parts = split.conditions
+    sizes = len(parts.train), len(parts.validation), len(parts.test)
+    return TaskRow(name, split.kind.value, split.dataset, *sizes, data, remedy, split.source)
+
+
+def _show(rows: list[TaskRow]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.console import console
+
+    out = console()
+    shown = Table("task", "kind", "data set", "train", "validation", "test", "data", "source")
+    for row in rows:
+        sizes = ("" if size is None else f"{size:,}" for size in (row.train, row.validation, row.test))
+        shown.add_row(*map(Text, (row.task, row.kind, row.dataset, *sizes, row.data, row.source)))
+    out.print(shown)
+    for remedy in dict.fromkeys(row.remedy for row in rows if row.remedy):
+        out.print(remedy, markup=False)

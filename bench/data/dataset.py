@@ -1,0 +1,217 @@
+"""Opening a data set of the cache: names and labels at once, cells when asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from bench.data.canonical import check_columns, check_names, conditions_of, provenance_of, write_dataset
+from bench.data.catalog import KNOWN
+from bench.data.matrix import open_matrix, read_rows
+from bench.errors import DataError, DatasetMissing
+from bench.paths import PROJECT, cache_dir, dataset_path
+from bench.sources import hash_sources
+from methods.conditions import Condition, Modality
+
+if TYPE_CHECKING:
+    import h5py
+    from anndata import AnnData
+
+_GENERATOR = "simulation_source"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A canonical data set; its cells stay in the file until they are asked for.
+
+    Parameters
+    ----------
+    name
+        Name by which tasks refer to it.
+    path
+        The canonical file.
+    provenance
+        Where it comes from and how it was made (``uns["bench"]``).
+    obs
+        Canonical columns of every cell, indexed by cell id.
+    genes
+        Gene panel.
+    """
+
+    name: str
+    path: Path
+    provenance: Mapping[str, str | int | float | bool]
+    obs: pd.DataFrame
+    genes: pd.Index
+
+    @property
+    def hash(self) -> str:
+        """Content hash stamped when the file was written."""
+        return str(self.provenance["content_hash"])
+
+    @property
+    def modality(self) -> Modality:
+        """Whether genes were perturbed or treatments given."""
+        return cast("Modality", self.provenance["modality"])
+
+    @cached_property
+    def conditions(self) -> Mapping[str, Condition]:
+        """Every condition, controls included, by key."""
+        try:
+            return conditions_of(self.obs, self.modality)
+        except DataError as error:
+            raise DataError(f"{self.path}, {error}; import it again") from error
+
+    def cells(self, rows: np.ndarray) -> AnnData:
+        """Cells in memory: X and counts as CSR float32, canonical obs, var.
+
+        Reads only those rows, and short stretches between them, from the file.
+
+        Parameters
+        ----------
+        rows
+            Row numbers in any order, each once, or a boolean mask over all cells.
+
+        Returns
+        -------
+        (len(rows), n_genes); nothing in it refers to the file.
+        """
+        from anndata import AnnData
+        from anndata.io import read_elem
+
+        with _open(self.path) as file:
+            matrix = read_rows(open_matrix(file["X"], "X", str(self.path)), rows)
+            layers = {}
+            if self.provenance["has_counts"]:
+                layers["counts"] = read_rows(
+                    open_matrix(file["layers/counts"], "layers['counts']", str(self.path)), rows
+                )
+            var = read_elem(file["var"])
+        return AnnData(
+            X=matrix, obs=self.obs.iloc[rows].copy(), var=var, layers=layers, uns={"bench": dict(self.provenance)}
+        )
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Open a canonical file: reads ``obs``, ``var`` and ``uns`` only.
+
+    Raises
+    ------
+    DataError
+        If it is truncated, not HDF5, not an h5ad, or not canonical.
+    """
+    from anndata.io import read_elem
+
+    origin = str(path)
+    with _open(path) as file:
+        for part in ("X", "obs", "var", "uns"):
+            if part not in file:
+                raise DataError(f"{origin}, {part}: absent, so this is no h5ad file of the benchmark; import it again")
+        uns = {"bench": read_elem(file["uns/bench"])} if "bench" in file["uns"] else {}
+        provenance = provenance_of(uns, origin)
+        if "content_hash" not in provenance:
+            raise DataError(f"{origin}, uns['bench']: entry 'content_hash' is missing; import the file again")
+        obs, var = read_elem(file["obs"]), read_elem(file["var"])
+        matrix = open_matrix(file["X"], "X", origin)
+        has_counts = "layers" in file and "counts" in file["layers"]
+    if matrix.kind != "csr" or matrix.shape != (len(obs), len(var)):
+        raise DataError(
+            f"{origin}, X: {matrix.kind} of shape {matrix.shape}, must be CSR of shape {(len(obs), len(var))}; "
+            "import it again"
+        )
+    if has_counts != provenance["has_counts"]:
+        raise DataError(f"{origin}, uns['bench']['has_counts']: contradicts the file's layers; import it again")
+    check_names(obs.index, "obs_names", origin)
+    check_names(var.index, "var_names", origin)
+    check_columns(obs, cast("Modality", provenance["modality"]), origin)
+    return Dataset(str(provenance["name"]), path, provenance, obs, var.index)
+
+
+def open_dataset(name: str) -> Dataset:
+    """Open a data set of the cache; a simulated one is generated into it on first use.
+
+    Raises
+    ------
+    DatasetMissing
+        If it has not been imported; the message says where the file comes from and what to type.
+    DataError
+        If its file is damaged.
+    """
+    path = dataset_path(name)
+    if name in simulated_names():
+        return _open_simulated(name, path)
+    if not path.exists():
+        raise DatasetMissing(how_to_get(name))
+    return read_dataset(path)
+
+
+def simulated_names() -> tuple[str, ...]:
+    """Names of the embedded simulation's data sets."""
+    return tuple(importlib.import_module("bench.simulation").PRESETS)
+
+
+def imported_names() -> tuple[str, ...]:
+    """Names of the files in the cache, sorted, simulated ones included."""
+    return tuple(
+        sorted(path.stem for path in (cache_dir() / "datasets").glob("*.h5ad") if not path.name.startswith("."))
+    )
+
+
+def how_to_get(name: str) -> str:
+    """What to do about a data set that is not in the cache: one line of text."""
+    known = KNOWN.get(name)
+    if known is not None:
+        return (
+            f"data set {name!r} ({known.title}) is not in the cache {cache_dir()}. Get {known.file} from "
+            f"{known.url}, then run `python -m bench data import {known.file} --name {name}`"
+        )
+    names = sorted({*KNOWN, *simulated_names(), *imported_names()})
+    close = difflib.get_close_matches(name, names, n=3) or names
+    return (
+        f"there is no data set {name!r} in the cache {cache_dir()} (closest: {', '.join(close)}). Import yours with "
+        f"`python -m bench data import FILE --name {name}`; `python -m bench data list` shows what there is"
+    )
+
+
+def _open_simulated(name: str, path: Path) -> Dataset:
+    """The cached simulation if today's generator made it, else a fresh one."""
+    source = hash_sources([PROJECT / "bench" / "simulation"])
+    if path.exists():
+        dataset = read_dataset(path)
+        if dataset.provenance.get(_GENERATOR) == source:
+            return dataset
+    adata = importlib.import_module("bench.simulation").simulate(name)
+    adata.uns["bench"] = {**adata.uns["bench"], _GENERATOR: source}
+    # Two processes may both come here: each writes its own temporary file, and the contents are equal.
+    write_dataset(adata, path)
+    return read_dataset(path)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading; a damaged or missing one is a :class:`DataError`."""
+    import h5py
+
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; check the path")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as HDF5 ({_first_line(error)}); it is truncated or not an h5ad file. "
+            "Get or write it again"
+        ) from error
+
+
+def _first_line(error: Any) -> str:
+    return str(error).strip("'\" ").splitlines()[0] if str(error) else type(error).__name__

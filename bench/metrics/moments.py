@@ -1,0 +1,58 @@
+"""Mean, variance and zeros of the columns of a sparse matrix, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+_CHUNK = 1 << 22  # stored values worked on at once: 32 MiB in float64
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Column moments of n cells.
+
+    Parameters
+    ----------
+    n
+        Number of cells.
+    mean
+        (g,), float64.
+    variance
+        Unbiased, (g,), float64; NaN for a single cell.
+    zero_fraction
+        Fraction of all values that are exactly zero.
+    """
+
+    n: int
+    mean: np.ndarray
+    variance: np.ndarray
+    zero_fraction: float
+
+
+def column_moments(matrix: csr_matrix) -> Moments:
+    """Moments of every gene, accumulated in float64 in two passes (no cancellation).
+
+    Parameters
+    ----------
+    matrix
+        (n, g) cells, no duplicate entries.
+    """
+    n, g = matrix.shape
+    total, stored, nonzero = np.zeros(g), np.zeros(g, dtype=np.int64), 0
+    chunks = [slice(start, start + _CHUNK) for start in range(0, matrix.indices.size, _CHUNK)]
+    for chunk in chunks:
+        genes, values = matrix.indices[chunk], matrix.data[chunk]
+        total += np.bincount(genes, weights=values, minlength=g)
+        stored += np.bincount(genes, minlength=g)
+        nonzero += int(np.count_nonzero(values))
+    mean = total / n
+    squares = (n - stored) * mean**2
+    for chunk in chunks:
+        genes = matrix.indices[chunk]
+        deviation = matrix.data[chunk] - mean[genes]
+        squares += np.bincount(genes, weights=deviation * deviation, minlength=g)
+    variance = squares / (n - 1) if n > 1 else np.full(g, np.nan)
+    return Moments(n=n, mean=mean, variance=variance, zero_fraction=1.0 - nonzero / (n * g))

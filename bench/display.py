@@ -41,6 +41,11 @@ class RunDisplay:
     ) -> None:
         self._bar.stop()
 
+    def left_to_others(self, count: int) -> None:
+        """Say how many runs another process is computing."""
+        if count:
+            self._console.print(f"{count} runs are being computed by another process; run again when it has ended")
+
     def progress(self, content: Mapping[str, Any]) -> None:
         """Show the progress of a running method."""
         figures = "  ".join(f"{name} {content[name]:.4g}" for name in content if name not in _NOT_FIGURES)

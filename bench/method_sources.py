@@ -20,20 +20,34 @@ def method_source_hash(cls: type[Method]) -> str:
     by its content, wherever it lies.
     """
     own = Path(inspect.getfile(cls)).resolve()
-    roots = (PROJECT, own.parent)
     package = cls.__module__.rpartition(".")[0] if own.is_relative_to(PROJECT) else ""
-    sources = {"": own}
-    pending = [(own, package)]
+    digest = hashlib.sha256(own.read_bytes())
+    for module, file in sorted(imported_files(own, package, (PROJECT, own.parent)).items()):
+        digest.update(b"\0" + module.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def imported_files(file: Path, package: str, roots: Sequence[Path]) -> dict[str, Path]:
+    """Module -> file of all that a Python file imports, directly or not, as far as it lies under the roots.
+
+    Parameters
+    ----------
+    file
+        Where to start; it is not part of the answer.
+    package
+        Package it belongs to, for its relative imports; ``""`` for none.
+    roots
+        Folders in which top-level modules and packages lie.
+    """
+    found: dict[str, Path] = {}
+    pending = [(file, package)]
     while pending:
         for name in _imported_names(*pending.pop()):
-            for module, file, parent in _project_files(name, roots):
-                if module not in sources and file != own:
-                    sources[module] = file
-                    pending.append((file, parent))
-    digest = hashlib.sha256()
-    for module, file in sorted(sources.items()):
-        digest.update(module.encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
+            for module, imported, its_package in _files(name, roots):
+                if module not in found and imported != file:
+                    found[module] = imported
+                    pending.append((imported, its_package))
+    return found
 
 
 def _imported_names(file: Path, package: str) -> Iterator[str]:
@@ -49,7 +63,7 @@ def _imported_names(file: Path, package: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _project_files(name: str, roots: Sequence[Path]) -> Iterator[tuple[str, Path, str]]:
+def _files(name: str, roots: Sequence[Path]) -> Iterator[tuple[str, Path, str]]:
     """Module, file and package of a dotted name and of the packages it lies in, as far as they are files here."""
     parts = name.split(".")
     for depth in range(1, len(parts) + 1):

@@ -127,7 +127,7 @@ def execute_runs(
                 yield _progress(folders, open_keys)
                 continue
             open_keys.discard(ending.key)
-            yield _record(by_key[ending.key], ending, folders[ending.key], store, started)
+            yield _record(by_key[ending.key], ending, folders[ending.key], store, options, started)
 
 
 def _command(run: PlannedRun, folder: Path, resources_dir: Path | None, options: RunOptions) -> Command:
@@ -190,18 +190,22 @@ def _progress(folders: Mapping[str, Path], keys: set[str]) -> Mapping[str, Any] 
     return None
 
 
-def _record(run: PlannedRun, ending: Ending, folder: Path, store: Store, started: float) -> RunRecord:
+def _record(
+    run: PlannedRun, ending: Ending, folder: Path, store: Store, options: RunOptions, started: float
+) -> RunRecord:
     output = folder / "output"
     report = _report(output, ending)
     status = report.pop("status")
     details = {
         **report,
         "output": run.method.cls.output,
+        "role": run.method.cls.role,
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds_since_start": round(time.time() - started, 3),
         "provenance": provenance(),
         "task_source": run.task.split.source,
         "method_module": run.method.module,
+        "resource_files": {name: str(path) for name, path in options.resources.items()},
     }
     record = RunRecord(
         key=run.spec.key,
@@ -239,5 +243,5 @@ def refused_record(run: PlannedRun) -> RunRecord:
         seed=run.spec.seed,
         status="unsupported",
         inputs=run.spec.inputs,
-        details={"reason": run.refusal, "output": run.method.cls.output},
+        details={"reason": run.refusal, "output": run.method.cls.output, "role": run.method.cls.role},
     )

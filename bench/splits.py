@@ -6,6 +6,7 @@ cannot pass unnoticed.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -103,7 +104,9 @@ def read_split(path: Path) -> Split:
     except (OSError, UnicodeDecodeError) as error:
         raise SplitError(f"{path}: cannot be read ({error}); make one with `python -m bench split`") from error
     except tomllib.TOMLDecodeError as error:
-        raise SplitError(f"{path}: not a TOML file ({error})") from error
+        raise SplitError(
+            f"{path}: not a TOML file ({error}); correct that line, or re-run `python -m bench split`"
+        ) from error
     stamp = content.pop("hash", None)
     try:
         split = Split.model_validate(content)
@@ -166,8 +169,8 @@ def split_toml(split: Split) -> str:
 
 
 def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    # JSON's escapes are TOML's, but TOML wants DEL escaped too
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _first_problem(error: ValidationError) -> str:

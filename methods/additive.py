@@ -21,6 +21,7 @@ class Additive(Method):
     name = "additive"
     tasks = frozenset({TaskKind.DOUBLE_GENE, TaskKind.UNSEEN_COVARIATE})
     output = "mean"
+    role = "baseline"
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Average the training conditions."""
@@ -38,7 +39,7 @@ class Additive(Method):
         singles = [Condition((gene,), cell_type=asked.cell_type) for gene in asked.perturbations]
         missing = [single.key for single in singles if single not in self._shifts.by_condition]
         if missing:
-            raise Unsupported(f"{' and '.join(missing)} alone is not among the training conditions")
+            raise Unsupported(f"not observed alone in training: {', '.join(missing)}")
         total: np.ndarray = np.sum([self._shifts.by_condition[single] for single in singles], axis=0)
         return total
 

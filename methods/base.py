@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 Output = Literal["cells", "mean"]
+Role = Literal["model", "baseline", "negative control"]
 
 
 class Unsupported(Exception):
@@ -181,12 +182,16 @@ class Method(ABC):
         profile; the protocol's one declared rule then makes cells of it and the table says so.
     environment
         Named isolated environment it runs in; ``None`` for the main one.
+    role
+        ``"baseline"`` for what a model must beat: tables compare every method with the best of them.
+        ``"negative control"`` predicts nothing and bounds the scale.
     """
 
     name: ClassVar[str]
     tasks: ClassVar[frozenset[TaskKind]]
     output: ClassVar[Output] = "cells"
     environment: ClassVar[str | None] = None
+    role: ClassVar[Role] = "model"
 
     def unavailable(self) -> str | None:
         """Why the method cannot run here (a missing package, say); ``None`` when it can."""

@@ -15,6 +15,7 @@ class Control(Method):
     name = "control"
     tasks = frozenset(TaskKind)
     output = "cells"
+    role = "negative control"
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Learn nothing: the controls come with the query."""

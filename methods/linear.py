@@ -35,6 +35,7 @@ class Linear(Method):
     name = "linear"
     tasks = frozenset({TaskKind.UNSEEN_GENE, TaskKind.DOUBLE_GENE, TaskKind.UNSEEN_COVARIATE})
     output = "mean"
+    role = "baseline"
 
     n_components = 10
     ridge = 0.1
@@ -75,7 +76,7 @@ class Linear(Method):
         """Sum of the perturbed genes' embeddings, (K,); zero for the control."""
         unmeasured = [gene for gene in condition.perturbations if gene not in self._rows]
         if unmeasured:
-            raise Unsupported(f"{' and '.join(unmeasured)} not among the measured genes")
+            raise Unsupported(f"{', '.join(unmeasured)} not among the measured genes")
         rows = [self._rows[gene] for gene in condition.perturbations]
         total: np.ndarray = self._embedding[rows].sum(axis=0)
         return total

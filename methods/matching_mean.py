@@ -28,6 +28,7 @@ class MatchingMean(Method):
     name = "matching-mean"
     tasks = frozenset(TaskKind)
     output = "mean"
+    role = "baseline"
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Average the training conditions."""

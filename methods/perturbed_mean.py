@@ -20,6 +20,7 @@ class PerturbedMean(Method):
     name = "perturbed-mean"
     tasks = frozenset(TaskKind)
     output = "mean"
+    role = "baseline"
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Average the training conditions."""

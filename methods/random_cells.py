@@ -20,6 +20,7 @@ class RandomCells(Method):
     name = "random-cells"
     tasks = frozenset(TaskKind)
     output = "cells"
+    role = "baseline"
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Find the perturbed training cells of each cell type."""

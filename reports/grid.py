@@ -71,6 +71,16 @@ class Grid:
     source: Source
     ranked: bool
 
+    @property
+    def protocol(self) -> str:
+        """The protocol and what it does; empty if there is nothing to say."""
+        return f"{self.source.protocol}: {self.source.protocol_text}" if self.source.protocol_text else ""
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """Rows that bound the scale."""
+        return tuple(row.label for row in self.rows if row.bound)
+
 
 def lay_out(report: Report) -> Grid:
     """Lay a report out."""
@@ -106,7 +116,7 @@ def _cell(cell: Cell | None, column: Column, table: Table) -> GridCell:
     spread = cell.spread(table.spread)
     return GridCell(
         number(cell.mean, column.decimals),
-        "" if math.isnan(spread) else f"± {number(spread, column.decimals)}",
+        "" if math.isnan(cell.mean + spread) else f"±{number(spread, column.decimals)}",
         cell.rank,
         cell.notes,
     )
@@ -120,15 +130,14 @@ def _starts_part(rows: tuple[Row, ...], index: int) -> bool:
 
 def _comparison(comparison: Comparison) -> Grid:
     percent = f"{comparison.confidence * 100:g} %"
-    labels = ("difference", f"{percent} interval", "p (adjusted)", "detectable", "conditions", "seeds", "verdict")
+    labels = ("difference", f"{percent} interval", "adj. p", "MDE", "n", "seeds", "verdict")
     columns = tuple(GridColumn("", label, is_text=label == "verdict") for label in labels)
     rows: list[GridRow] = []
     for section in comparison.sections:
         column = section.column
         heading = f"{_with_arrow(column)} · {column.group}"
         rows.append(GridRow(heading, (), column.notes, rule_above=bool(rows)))
-        for difference in section.differences:
-            rows.append(GridRow(difference.method, _difference(difference, column.decimals), difference.notes))
+        rows += [GridRow(one.method, _difference(one, column.decimals), one.notes) for one in section.differences]
     return Grid(
         title=f"{comparison.source.task} · {comparison.source.protocol} · against {comparison.reference}",
         name=f"{comparison.source.task} {comparison.source.protocol} against {comparison.reference}",
@@ -153,7 +162,7 @@ def _difference(difference: Difference, decimals: int) -> tuple[GridCell, ...]:
         GridCell(number(difference.detectable, decimals)),
         GridCell(str(difference.n_conditions)),
         GridCell(f"{difference.seeds} / {difference.reference_seeds}"),
-        GridCell("" if difference.verdict == "undecided" else difference.verdict),
+        GridCell(difference.verdict),
     )
 
 

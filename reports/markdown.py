@@ -9,7 +9,7 @@ from reports.model import Report
 from reports.wording import rank_legend
 
 # What GitHub would read as markup inside a table cell or a paragraph.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#$&@])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#$&])")
 
 
 def to_markdown(report: Report) -> str:
@@ -22,10 +22,10 @@ def to_markdown(report: Report) -> str:
     lines += ["| " + " | ".join(line) + " |" for line in (header, rule, *body)]
     caption = list(grid.caption)
     if grid.ranked:
-        caption.append(rank_legend("Bold", "underlined"))
-    if grid.source.protocol_text:
-        caption.append(f"{grid.source.protocol}: {grid.source.protocol_text}")
+        caption.append(rank_legend("Best in bold", "second underlined", grid.bounds))
     lines += ["", escape(" ".join(caption)), ""]
+    if grid.protocol:
+        lines += [escape(grid.protocol), ""]
     lines += [f"<sup>{note.mark}</sup> {escape(note.text)}<br>" for note in grid.notes]
     lines += ["", f"<!-- provenance {_comment(grid)} -->", ""]
     return "\n".join(lines)
@@ -55,7 +55,7 @@ def _cell(cell: GridCell, column: GridColumn) -> str:
         value = f"**{value}**"
     elif cell.rank == "second":
         value = f"<ins>{value}</ins>"
-    spread = f" {escape(cell.spread)}" if cell.spread else ""
+    spread = f" ± {escape(cell.spread[1:])}" if cell.spread else ""
     return _grey(value + spread, column) + _marks(cell.notes)
 
 

@@ -13,8 +13,8 @@ PLAIN_DIGITS = 3
 MOST_DECIMALS = 8
 
 
-def decimals_for(means: Sequence[float], spreads: Sequence[float]) -> int:
-    """Decimals for a column, so that the typical spread shows two significant digits.
+def decimals_for(means: Sequence[float], spreads: Sequence[float], *, spread_digits: int = SPREAD_DIGITS) -> int:
+    """Decimals for a column, so that the typical spread shows ``spread_digits`` significant digits.
 
     More than four significant digits of the typical mean are never shown; where no spread is known,
     three are. NaN and zeros are ignored.
@@ -26,7 +26,7 @@ def decimals_for(means: Sequence[float], spreads: Sequence[float]) -> int:
     if not widths:
         wanted = PLAIN_DIGITS - 1 - _exponent(median(sizes))
     else:
-        wanted = SPREAD_DIGITS - 1 - _exponent(median(widths))
+        wanted = spread_digits - 1 - _exponent(median(widths))
         if sizes:
             typical = max(median(sizes), median(widths))
             wanted = min(wanted, MEAN_DIGITS - 1 - _exponent(typical))

@@ -3,62 +3,51 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from reports.model import Cell, Comparison, Source, Table
+from reports.model import Cell, Comparison, Table
 
 
 def table_caption(table: Table) -> tuple[str, ...]:
     """What the numbers of a table are."""
-    sentences = [_origin(table.source, table.n_conditions), _means(table), _spread(table)]
+    sentences = [f"{table.n_conditions} held-out conditions.", _means(table)]
     if table.scale == "normalised":
         sentences.append("Normalised: 0 is the control, 1 the technical duplicate; nothing is clipped.")
     sentences += _unknown_ranges(table)
-    return tuple(sentence for sentence in sentences if sentence)
+    return tuple(sentences)
 
 
-def rank_legend(best: str, second: str) -> str:
-    """How the ranks are marked."""
-    return (
-        f"{best}: best, {second}: second, among the methods scored on the same conditions; "
-        "the bounds of the scale are not ranked."
-    )
+def rank_legend(best: str, second: str, bounds: Sequence[str]) -> str:
+    """How the ranks are marked, and which rows have none."""
+    legend = f"{best}, {second}, among the methods scored on the same conditions"
+    if not bounds:
+        return legend + "."
+    return f"{legend}; not ranked: {', '.join(bounds)}."
 
 
 def comparison_caption(comparison: Comparison) -> tuple[str, ...]:
     """What the numbers of a comparison are."""
     percent = f"{comparison.confidence * 100:g} %"
     return (
-        _origin(comparison.source, comparison.n_conditions),
+        f"{comparison.n_conditions} held-out conditions.",
         f"Mean paired difference per condition, method minus {comparison.reference}, with its {percent} interval "
         f"({comparison.replicates:,} bootstrap replicates over conditions and seeds).",
-        "p: Wilcoxon signed-rank over conditions, Benjamini–Hochberg adjusted over all methods and metrics shown.",
-        "Detectable: smallest true difference found with probability 0.8 at the 5 % level.",
-        f"Seeds: of the method / of {comparison.reference}.",
-        f"Verdict: given where the adjusted p is below {comparison.alpha:g} and the interval excludes zero.",
+        "Adj. p: Wilcoxon signed-rank over conditions, Benjamini–Hochberg adjusted over all methods and metrics shown.",
+        "MDE: minimum detectable effect, the difference found with power 0.8 at the 5 % level.",
+        f"n: conditions compared. Seeds: of the method / of {comparison.reference}.",
+        f"Better or worse: adjusted p below {comparison.alpha:g} and an interval without zero.",
     )
-
-
-def _origin(source: Source, n_conditions: int) -> str:
-    return f"Task {source.task}, protocol {source.protocol}, {n_conditions} held-out conditions."
 
 
 def _means(table: Table) -> str:
     seeds = sorted({cell.n_seeds for cell in _cells(table)})
-    if not seeds:
-        return ""
-    return f"Mean over conditions of the mean over seeds ({_number_range(seeds)})."
-
-
-def _spread(table: Table) -> str:
-    shown = [cell for cell in _cells(table) if not math.isnan(cell.spread(table.spread))]
-    if not shown:
-        return "No spread: one seed each." if table.spread == "seeds" else "No spread: one condition each."
+    mean = f"Mean over conditions of the mean over seeds ({_number_range(seeds)})"
+    if all(math.isnan(cell.spread(table.spread)) for cell in _cells(table)):
+        return f"{mean}; no spread over {table.spread}, there being but one."
     if table.spread == "conditions":
-        return "±: standard deviation over conditions of the mean over seeds."
-    alone = any(cell.n_seeds < 2 for cell in _cells(table))
-    return "±: standard deviation over seeds of the mean over conditions" + (
-        "; none where there is one seed." if alone else "."
-    )
+        return f"{mean} ± standard deviation over conditions of the mean over seeds."
+    alone = "; none where there is one seed" if seeds[0] < 2 else ""
+    return f"{mean} ± standard deviation over seeds of the mean over conditions{alone}."
 
 
 def _unknown_ranges(table: Table) -> list[str]:
@@ -70,6 +59,8 @@ def _unknown_ranges(table: Table) -> list[str]:
 
 
 def _number_range(numbers: list[int]) -> str:
+    if not numbers:
+        return "none"
     low, high = numbers[0], numbers[-1]
     if low == high:
         return f"{low} seed" if low == 1 else f"{low} seeds"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bench.audit.data import control_folds, data_findings, part_summaries
-from bench.audit.findings import Audit, Finding
+from bench.audit.findings import Audit, Finding, listed
 from bench.audit.leaks import duplicate_structures, split_findings
 from bench.data.dataset import open_dataset
 from bench.errors import DatasetMissing
@@ -49,7 +49,7 @@ def audit_task(name_or_path: str) -> Audit:
         findings += _without_data(split, remedy)
     else:
         findings += data_findings(task, table)
-    findings += _de_provenance()
+    findings += _protocols(split, _cells(split, table))
     return Audit(
         task=split.task,
         kind=split.kind.value,
@@ -105,6 +105,25 @@ def _without_data(split: Split, remedy: str) -> Iterator[Finding]:
         yield Finding(check, "ok", detail, unused)
 
 
-def _de_provenance() -> Iterator[Finding]:
+def _cells(split: Split, table: ConditionTable | None) -> Mapping[str, int] | None:
+    """Cells by condition: of the data set, else as published."""
+    if table is None and split.dataset in PUBLISHED:
+        return published_table(split.dataset).cells
+    return None if table is None else table.cells
+
+
+def _protocols(split: Split, cells: Mapping[str, int] | None) -> Iterator[Finding]:
+    """Which cells rank the differentially expressed genes, and which test conditions are too small to score."""
+    tested = split.conditions.test
     for protocol in PROTOCOLS.values():
-        yield Finding(f"DE genes, protocol {protocol.name}", "note", protocol.de_provenance)
+        detail = (
+            f"{protocol.differential.value}; against the controls of fold {', '.join(protocol.differential_controls)}"
+        )
+        small: tuple[str, ...] = ()
+        if cells is not None:
+            small = tuple(f"{key} ({cells.get(key, 0)})" for key in tested if cells.get(key, 0) < protocol.min_cells)
+            detail += (
+                f". {len(tested) - len(small)} of {len(tested)} test conditions have its {protocol.min_cells} cells"
+            )
+            detail += f"; not {listed(small)}" if small else ""
+        yield Finding(f"DE genes and cells, {protocol.label}", "note", detail, small)

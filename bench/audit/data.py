@@ -17,7 +17,9 @@ from bench.splitting.table import ConditionTable
 from bench.tasks import Task
 from methods.conditions import TaskKind
 
-FEW_CELLS = 30
+_IMPORTED_PANEL = (
+    "all genes of the imported file; on which cells its maker chose them is not recorded, test cells included"
+)
 
 
 def part_summaries(split: Split, table: ConditionTable | None) -> tuple[PartSummary, ...]:
@@ -37,7 +39,6 @@ def data_findings(task: Task, table: ConditionTable) -> Iterator[Finding]:
     """Every check of a split against its data set."""
     yield from _fit(task, table)
     yield from _unused(task, table)
-    yield _small_tests(task, table)
     yield from _controls(task)
     yield from _panel(task, table)
     yield _data_hash(task)
@@ -79,8 +80,7 @@ def _unused(task: Task, table: ConditionTable) -> Iterator[Finding]:
     reasons = _reasons(task, table)
     why: dict[str, list[str]] = {}
     for key in unused:
-        fallback = f"fewer than {FEW_CELLS} cells" if cells.get(key, 0) < FEW_CELLS else "left out by the split"
-        why.setdefault(reasons.get(key, fallback), []).append(key)
+        why.setdefault(reasons.get(key, "left out by the split"), []).append(f"{key} ({cells.get(key, 0)})")
     grouped = "; ".join(f"{reason}: {listed(keys, 3)}" for reason, keys in why.items())
     total = sum(cells.get(key, 0) for key in unused)
     yield Finding(check, "note", f"{len(unused)} ({total:,} cells), not used: {grouped}", tuple(unused))
@@ -101,15 +101,6 @@ def _reasons(task: Task, table: ConditionTable) -> dict[str, str]:
             if compounds.get(condition.label) in hidden
         }
     return {}
-
-
-def _small_tests(task: Task, table: ConditionTable) -> Finding:
-    cells = table.cells or {}
-    small = tuple(f"{key} ({cells[key]})" for key in task.split.conditions.test if 0 < cells.get(key, 0) < FEW_CELLS)
-    check = f"test conditions of fewer than {FEW_CELLS} cells"
-    if small:
-        return Finding(check, "note", f"{len(small)}: {listed(small)}; their scores are noisy", small)
-    return Finding(check, "ok", "none")
 
 
 def _controls(task: Task) -> Iterator[Finding]:
@@ -157,7 +148,8 @@ def _disjoint(task: Task) -> Finding:
 
 def _panel(task: Task, table: ConditionTable) -> Iterator[Finding]:
     dataset = task.dataset
-    how = dataset.provenance.get("panel", "all genes of the imported file; how these were chosen is not recorded there")
+    simulated = dataset.provenance["importer"] == "simulation"
+    how = "simulated" if simulated else _IMPORTED_PANEL
     yield Finding("gene panel", "note", f"{len(dataset.genes):,} genes: {how}")
     if dataset.modality != "gene":
         return

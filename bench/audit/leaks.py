@@ -128,6 +128,8 @@ def duplicate_structures(drugs: tuple[str, ...], smiles: Mapping[str, str]) -> F
     known = sum(len(same) for same in names.values())
     check = "drugs that are one compound"
     if not known:
-        return Finding(check, "unknown", f"none of the {len(drugs)} treatments has a readable SMILES here")
+        return Finding(
+            check, "note", f"none of the {len(drugs)} treatments has a readable SMILES, so this cannot be said"
+        )
     detail = f"{len(doubles)} groups among {known} structures" + (f": {listed(doubles)}" if doubles else "")
     return Finding(check, "note" if doubles else "ok", detail, doubles)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 HELP = "Check a task for leaks and mismatches: conditions, control folds, panel, DE genes, hashes."
 _STYLES = {"ok": "green", "note": "cyan", "unknown": "yellow", "mismatch": "bold red", "leak": "bold red"}
+_WIDTH = max(map(len, _STYLES))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,11 +55,9 @@ def _show(audit: Audit) -> None:
         for cell_type, sizes in audit.control_folds.items():
             folds.add_row(Text(cell_type), *(f"{sizes[part]:,}" for part in ("train", "scoring", "de")))
         out.print(folds)
-    findings = Table("check", "", "finding")
     for finding in audit.findings:
-        style = _STYLES[finding.level]
-        findings.add_row(Text(finding.check), Text(finding.level, style=style), Text(finding.detail))
-    out.print(findings)
+        level = Text(finding.level.ljust(_WIDTH), style=_STYLES[finding.level])
+        out.print(level.append(f"  {finding.check}: {finding.detail}", style="default"))
     wrong = sum(finding.level in ("leak", "mismatch") for finding in audit.findings)
     unknown = sum(finding.level == "unknown" for finding in audit.findings)
     verdict = f"{wrong} leaks or mismatches" if wrong else "clean" + (f", {unknown} not checked" if unknown else "")

@@ -41,6 +41,9 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
         help="what ± is: SD over conditions or SD over seeds (conditions)",
     )
     parser.add_argument(
+        "--raw-means", action="store_true", help="show mean predictors unlifted too, in rows of their own"
+    )
+    parser.add_argument(
         "--reference", metavar="METHOD", help="method the others are compared with, paired (best baseline)"
     )
 

@@ -49,10 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from bench.benchmark import Benchmark, show_tables
+    from bench.benchmark import Benchmark
     from bench.console import console
     from bench.devices import resolve_devices
     from bench.engines import make_engine
+    from bench.leaderboard import Leaderboard
+    from bench.output import show, write_files
     from bench.protocols import get_protocol
     from bench.registry import find_methods
     from bench.runner import RunOptions
@@ -75,7 +77,18 @@ def run(args: argparse.Namespace) -> int:
     )
     benchmark = Benchmark(Store(args.results.resolve()), protocols)
     records = benchmark.run(tasks, methods, args.seeds, options, engine, rerun=args.rerun)
-    show_tables(benchmark, tasks, records, args)
+    written = []
+    for task in tasks:
+        of_task = tuple(record for record in records if record.task == task.name and record.done)
+        if not any(record.status == "finished" for record in of_task):
+            continue
+        for protocol in protocols:
+            board = Leaderboard(benchmark.evaluator(task), protocol, of_task, raw_means=args.raw_means)
+            show(board, spread=args.spread, reference=args.reference)
+            folder = benchmark.store.root / "tables"
+            written += write_files(board, folder, spread=args.spread, reference=args.reference)
+    if written:
+        console(stderr=True).print("written: " + " ".join(str(path) for path in written), markup=False)
     failed = [record for record in records if record.status == "failed"]
     for record in failed:
         console(stderr=True).print(

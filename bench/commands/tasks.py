@@ -77,16 +77,32 @@ def describe_task(name: str, path: Path) -> TaskRow:
 
 
 def _show(rows: list[TaskRow]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
+    """Two lines a task, aligned, and what to do about absent data below: readable at any width."""
     from bench.console import console
 
     out = console()
-    shown = Table("task", "kind", "data set", "train", "validation", "test", "data", "source")
-    for row in rows:
-        sizes = ("" if size is None else f"{size:,}" for size in (row.train, row.validation, row.test))
-        shown.add_row(*map(Text, (row.task, row.kind, row.dataset, *sizes, row.data, row.source)))
-    out.print(shown)
+    heads = ("task", "kind", "data set", "train", "validation", "test", "data")
+    lines = [
+        (row.task, row.kind, row.dataset, *map(_number, (row.train, row.validation, row.test)), row.data)
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+    out.print(_line(heads, widths), style="bold", markup=False)
+    for row, line in zip(rows, lines, strict=True):
+        out.print(_line(line, widths), markup=False)
+        if row.source:
+            out.print(f"    {row.source}", style="dim", markup=False)
     for remedy in dict.fromkeys(row.remedy for row in rows if row.remedy):
-        out.print(remedy, markup=False)
+        out.print(f"\n{remedy}", markup=False)
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    aligned = (
+        cell.rjust(width) if 3 <= column <= 5 else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join(aligned).rstrip()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from methods.base import Method, Output
+from methods.base import Method, Output, Role
 from methods.conditions import TaskKind
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -58,6 +58,8 @@ def _attributes(cls: type[Method]) -> Iterator[Problem]:
         )
     if cls.output not in get_args(Output):
         yield Problem("output", "'cells' or 'mean'", _shown(cls, "output"), 'write output = "cells" or output = "mean"')
+    if cls.role not in get_args(Role):
+        yield Problem("role", f"one of {get_args(Role)}", _shown(cls, "role"), "leave it out for a model")
     if not (cls.environment is None or (isinstance(cls.environment, str) and cls.environment)):
         yield Problem(
             "environment", "None or a name", _shown(cls, "environment"), "leave it out to run in the main environment"

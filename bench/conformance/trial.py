@@ -20,6 +20,7 @@ from methods.base import Method, Query, TrainingData, Unsupported
 from methods.checks import ContractViolation, check_prediction
 
 N_CELLS = 6
+PREDICT_SEED = 1
 
 
 class Broken(Exception):
@@ -40,7 +41,9 @@ class Trial:
     Parameters
     ----------
     scene
-        The task, in the copy the method was handed.
+        The task.
+    handed
+        The copy of it that the method was handed.
     method
         The fitted instance.
     answers
@@ -50,6 +53,7 @@ class Trial:
     """
 
     scene: Scene
+    handed: Scene
     method: Method
     answers: Mapping[str, np.ndarray]
     refusals: Mapping[str, str]
@@ -61,7 +65,12 @@ class Trial:
 
 
 def attempt(
-    cls: type[Method], scene: Scene, *, seed: int = 0, predict_seed: int = 1, global_seed: int = 0, n_cells: int = N_CELLS
+    cls: type[Method],
+    scene: Scene,
+    *,
+    seed: int = 0,
+    predict_seed: int = PREDICT_SEED,
+    global_seed: int = 0,
 ) -> Trial:
     """Fit a new instance on a copy of the scene and ask for all its conditions.
 
@@ -77,11 +86,11 @@ def attempt(
     Unsupported
         If the method refuses the task.
     """
-    scene = scene.copy()
+    handed = scene.copy()
     with global_random_state(global_seed):
-        method = fitted(cls, scene.train, seed=seed)
-        answers, refusals = ask(method, scene.queries, scene.train, seed=predict_seed, n_cells=n_cells)
-    return Trial(scene, method, answers, refusals)
+        method = fitted(cls, handed.train, seed=seed)
+        answers, refusals = ask(method, handed.queries, handed.train, seed=predict_seed)
+    return Trial(scene, handed, method, answers, refusals)
 
 
 def fitted(cls: type[Method], train: TrainingData, *, seed: int = 0) -> Method:
@@ -93,7 +102,7 @@ def fitted(cls: type[Method], train: TrainingData, *, seed: int = 0) -> Method:
 
 
 def ask(
-    method: Method, queries: tuple[Query, ...], train: TrainingData, *, seed: int = 1, n_cells: int = N_CELLS
+    method: Method, queries: tuple[Query, ...], train: TrainingData, *, seed: int = PREDICT_SEED
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Predictions and refusals of ``predict_many``, each checked against the contract."""
     answers: dict[str, np.ndarray] = {}
@@ -101,12 +110,12 @@ def ask(
     with failures_explained(
         type(method), "predict", "predict returns an array, or raises Unsupported where it has no mechanism"
     ):
-        for query, answer in method.predict_many(queries, n_cells=n_cells, seed=seed):
+        for query, answer in method.predict_many(queries, n_cells=N_CELLS, seed=seed):
             key = query.condition.key
             if isinstance(answer, Unsupported):
                 refusals[key] = str(answer)
             else:
-                answers[key] = checked(answer, query, method, train, n_cells)
+                answers[key] = checked(answer, query, method, train, N_CELLS)
     asked = [query.condition.key for query in queries]
     if sorted([*answers, *refusals]) != sorted(asked):
         raise Broken(
@@ -145,7 +154,7 @@ def failures_explained(cls: type[Method], stage: str, expected: str) -> Iterator
         yield
     except (Broken, Unsupported):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         file = Path(inspect.getfile(cls))
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if Path(frame.filename) == file] or frames

@@ -34,7 +34,7 @@ PROVENANCE: Mapping[str, type | tuple[type, ...]] = {
     "has_counts": bool,
 }
 _REIMPORT = "re-import it with `python -m bench data import`"
-_BLOCK = 4_000_000  # stored values looked at together
+_BLOCK = 1_000_000  # stored values looked at together
 _SUM_SLACK = 1e-3  # float32 rounding of log1p, summed over a cell
 _RATIO_SLACK = 1e-3
 

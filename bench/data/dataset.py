@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 
-from bench.data.canonical import check_columns, check_names, conditions_of, provenance_of, write_dataset
+from bench.data.canonical import (
+    check_canonical,
+    check_columns,
+    check_names,
+    conditions_of,
+    content_hash,
+    provenance_of,
+    write_dataset,
+)
 from bench.data.catalog import KNOWN
+from bench.data.h5file import open_h5ad, read_frame
 from bench.data.matrix import open_matrix, read_rows
 from bench.errors import DataError, DatasetMissing
 from bench.paths import PROJECT, cache_dir, dataset_path
@@ -23,7 +31,6 @@ from bench.sources import hash_sources
 from methods.conditions import Condition, Modality
 
 if TYPE_CHECKING:
-    import h5py
     from anndata import AnnData
 
 _GENERATOR = "simulation_source"
@@ -86,16 +93,15 @@ class Dataset:
         (len(rows), n_genes); nothing in it refers to the file.
         """
         from anndata import AnnData
-        from anndata.io import read_elem
 
-        with _open(self.path) as file:
+        with open_h5ad(self.path) as file:
             matrix = read_rows(open_matrix(file["X"], "X", str(self.path)), rows)
             layers = {}
             if self.provenance["has_counts"]:
                 layers["counts"] = read_rows(
                     open_matrix(file["layers/counts"], "layers['counts']", str(self.path)), rows
                 )
-            var = read_elem(file["var"])
+            var = read_frame(file, "var", self.path)
         return AnnData(
             X=matrix, obs=self.obs.iloc[rows].copy(), var=var, layers=layers, uns={"bench": dict(self.provenance)}
         )
@@ -112,15 +118,12 @@ def read_dataset(path: Path) -> Dataset:
     from anndata.io import read_elem
 
     origin = str(path)
-    with _open(path) as file:
-        for part in ("X", "obs", "var", "uns"):
-            if part not in file:
-                raise DataError(f"{origin}, {part}: absent, so this is no h5ad file of the benchmark; import it again")
-        uns = {"bench": read_elem(file["uns/bench"])} if "bench" in file["uns"] else {}
+    with open_h5ad(path) as file:
+        uns = {"bench": read_elem(file["uns/bench"])} if "bench" in file.get("uns", {}) else {}
         provenance = provenance_of(uns, origin)
         if "content_hash" not in provenance:
             raise DataError(f"{origin}, uns['bench']: entry 'content_hash' is missing; import the file again")
-        obs, var = read_elem(file["obs"]), read_elem(file["var"])
+        obs, var = read_frame(file, "obs", path), read_frame(file, "var", path)
         matrix = open_matrix(file["X"], "X", origin)
         has_counts = "layers" in file and "counts" in file["layers"]
     if matrix.kind != "csr" or matrix.shape != (len(obs), len(var)):
@@ -171,8 +174,8 @@ def how_to_get(name: str) -> str:
     known = KNOWN.get(name)
     if known is not None:
         return (
-            f"data set {name!r} ({known.title}) is not in the cache {cache_dir()}. Get {known.file} from "
-            f"{known.url}, then run `python -m bench data import {known.file} --name {name}`"
+            f"data set {name!r} ({known.title}) is not in the cache {cache_dir()}. To have it, "
+            + known.instructions(name)
         )
     names = sorted({*KNOWN, *simulated_names(), *imported_names()})
     close = difflib.get_close_matches(name, names, n=3) or names
@@ -180,6 +183,46 @@ def how_to_get(name: str) -> str:
         f"there is no data set {name!r} in the cache {cache_dir()} (closest: {', '.join(close)}). Import yours with "
         f"`python -m bench data import FILE --name {name}`; `python -m bench data list` shows what there is"
     )
+
+
+def verify_dataset(name: str) -> str:
+    """Check a data set of the cache in full and its content against its stamp; the content hash.
+
+    Reads every cell.
+
+    Raises
+    ------
+    DataError
+        If it is missing, not canonical, or not what was stamped.
+    """
+    path = dataset_path(name)
+    if not path.exists():
+        raise DatasetMissing(how_to_get(name))
+    dataset = read_dataset(path)
+    adata = dataset.cells(np.arange(len(dataset.obs)))
+    check_canonical(adata, str(path))
+    found = content_hash(adata)
+    if found != dataset.hash:
+        raise DataError(
+            f"{path}, uns['bench']['content_hash']: stamped {dataset.hash[:12]} but the content hashes to "
+            f"{found[:12]}: the file was changed after it was written. Import it again"
+        )
+    return found
+
+
+def remove_dataset(name: str) -> Path:
+    """Delete a data set from the cache; its path.
+
+    Raises
+    ------
+    DatasetMissing
+        If it is not there.
+    """
+    path = dataset_path(name)
+    if name not in imported_names():
+        raise DatasetMissing(how_to_get(name))
+    path.unlink()
+    return path
 
 
 def _open_simulated(name: str, path: Path) -> Dataset:
@@ -194,24 +237,3 @@ def _open_simulated(name: str, path: Path) -> Dataset:
     # Two processes may both come here: each writes its own temporary file, and the contents are equal.
     write_dataset(adata, path)
     return read_dataset(path)
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[h5py.File]:
-    """Open an HDF5 file for reading; a damaged or missing one is a :class:`DataError`."""
-    import h5py
-
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file; check the path")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, KeyError, RuntimeError) as error:
-        raise DataError(
-            f"{path}: cannot be read as HDF5 ({_first_line(error)}); it is truncated or not an h5ad file. "
-            "Get or write it again"
-        ) from error
-
-
-def _first_line(error: Any) -> str:
-    return str(error).strip("'\" ").splitlines()[0] if str(error) else type(error).__name__

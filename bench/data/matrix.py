@@ -148,19 +148,20 @@ def _read_csr(matrix: StoredMatrix, rows: np.ndarray) -> csr_matrix:
     width = np.int32 if max(total, n_genes) < np.iinfo(np.int32).max else np.int64
     data = np.empty(total, dtype=np.float32)
     indices: np.ndarray = np.empty(total, dtype=width)
+    stored_data, stored_indices = node["data"], node["indices"]
     for first, last in _segments(indptr, rows):
         start, stop = int(indptr[rows[first]]), int(indptr[rows[last - 1] + 1])
-        target = slice(int(made[first]), int(made[last]))
-        values, columns = node["data"], node["indices"]
-        if stop - start == target.stop - target.start:
-            data[target], indices[target] = values[start:stop], columns[start:stop]
+        source, target = np.s_[start:stop], np.s_[int(made[first]) : int(made[last])]
+        if target.start == target.stop:
             continue
-        begins = indptr[rows[first:last]] - start
-        wanted = np.zeros(stop - start + 1, dtype=np.int8)
-        np.add.at(wanted, begins, 1)
-        np.subtract.at(wanted, begins + lengths[first:last], 1)
-        mask = np.cumsum(wanted[:-1], dtype=np.int8).astype(bool)
-        data[target], indices[target] = values[start:stop][mask], columns[start:stop][mask]
+        if stop - start == target.stop - target.start:
+            stored_data.read_direct(data, source, target)
+            stored_indices.read_direct(indices, source, target)
+            continue
+        between = np.zeros(rows[last - 1] + 1 - rows[first], dtype=bool)
+        between[rows[first:last] - rows[first]] = True
+        wanted = np.repeat(between, np.diff(indptr[rows[first] : rows[last - 1] + 2]))
+        data[target], indices[target] = stored_data[source][wanted], stored_indices[source][wanted]
     _check_range(indices, n_genes, matrix, "column numbers")
     return csr_matrix((data, indices, made.astype(width)), shape=(rows.size, n_genes), copy=False)
 

@@ -36,10 +36,15 @@ class Cells:
         self._matrix = matrix
         self._restrictions: dict[str, Cells] = {}
 
+    @property
+    def matrix(self) -> csr_matrix:
+        """The cells: (n, g) CSR."""
+        return self._matrix
+
     @cached_property
     def moments(self) -> Moments:
         """Mean, variance and zeros of every gene."""
-        return column_moments(self._matrix)
+        return column_moments(self.matrix)
 
     @property
     def mean(self) -> np.ndarray:
@@ -63,11 +68,12 @@ class Cells:
         if self.n < 2:
             raise TooFewCells(f"a distance between different cells needs 2 cells, there is {self.n}")
         total, step = 0.0, self._rows_at_once
+        centre = self.matrix[0].toarray()[0].astype(np.float64)  # a cell, so that equal cells cancel exactly
         for start in range(0, self.n, step):
-            block = self._rows(start, step, self.mean)
+            block = self._rows(start, step, centre)
             total += within_sum(block)
             for other in range(start + step, self.n, step):
-                total += 2.0 * cross_sum(block, self._rows(other, step, self.mean))
+                total += 2.0 * cross_sum(block, self._rows(other, step, centre))
         return total / (self.n * (self.n - 1))
 
     def distance_to(self, other: Cells) -> float:
@@ -93,12 +99,12 @@ class Cells:
 
     def take(self, rows: np.ndarray) -> Cells:
         """The cells of these rows."""
-        return Cells(self._matrix[rows], self.device)
+        return Cells(self.matrix[rows], self.device)
 
     def on(self, name: str, genes: np.ndarray) -> Cells:
         """These cells on some genes, remembered under ``name``."""
         if name not in self._restrictions:
-            self._restrictions[name] = Cells(self._matrix[:, genes], self.device)
+            self._restrictions[name] = _CellsOnGenes(self, genes)
         return self._restrictions[name]
 
     @property
@@ -106,7 +112,7 @@ class Cells:
         return max(1, min(_ROWS_AT_ONCE, _BLOCK_BYTES // (8 * self.g)))
 
     def _rows(self, start: int, step: int, centre: np.ndarray) -> Array:
-        block = self._matrix[start : start + step].toarray().astype(np.float64, copy=False)
+        block = self.matrix[start : start + step].toarray().astype(np.float64, copy=False)
         block -= centre
         return to_device(block, self.device)
 
@@ -114,7 +120,26 @@ class Cells:
         """Dense blocks of genes, (step, n) each, cut from slabs so that CSR is sliced few times."""
         for start in range(0, self.g, slab):
             width = min(slab, self.g - start)
-            dense = (self._matrix if width == self.g else self._matrix[:, start : start + width]).toarray()
+            dense = (self.matrix if width == self.g else self.matrix[:, start : start + width]).toarray()
             for offset in range(0, width, step):
                 block = np.ascontiguousarray(dense[:, offset : offset + step].T)
                 yield start + offset, to_device(block, self.device)
+
+
+class _CellsOnGenes(Cells):
+    """Some genes of other cells; cut out only when distances between the cells are asked for."""
+
+    def __init__(self, whole: Cells, genes: np.ndarray) -> None:
+        self.device = whole.device
+        self.n, self.g = whole.n, genes.size
+        self._whole = whole
+        self._genes = genes
+        self._restrictions = {}
+
+    @cached_property
+    def matrix(self) -> csr_matrix:
+        return self._whole.matrix[:, self._genes]
+
+    @cached_property
+    def moments(self) -> Moments:
+        return self._whole.moments.on(self._genes)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch
 
-    Device = str | torch.device
+Device: TypeAlias = "str | torch.device"
+"""``"cpu"`` for numpy, or a torch device."""
 
-Array = Any
+Array: TypeAlias = Any
 """A numpy array or a torch tensor; the kernels run on either through the array API."""
 
 

@@ -23,13 +23,17 @@ class Moments:
     variance
         Unbiased, (g,), float64; NaN for a single cell.
     zero_fraction
-        Fraction of all values that are exactly zero.
+        Fraction of cells in which the gene is exactly zero: (g,), float64.
     """
 
     n: int
     mean: np.ndarray
     variance: np.ndarray
-    zero_fraction: float
+    zero_fraction: np.ndarray
+
+    def on(self, genes: np.ndarray) -> Moments:
+        """The same on some genes."""
+        return Moments(self.n, self.mean[genes], self.variance[genes], self.zero_fraction[genes])
 
 
 def column_moments(matrix: csr_matrix) -> Moments:
@@ -41,13 +45,13 @@ def column_moments(matrix: csr_matrix) -> Moments:
         (n, g) cells, no duplicate entries.
     """
     n, g = matrix.shape
-    total, stored, nonzero = np.zeros(g), np.zeros(g, dtype=np.int64), 0
+    total, stored, nonzero = np.zeros(g), np.zeros(g, dtype=np.int64), np.zeros(g)
     chunks = [slice(start, start + _CHUNK) for start in range(0, matrix.indices.size, _CHUNK)]
     for chunk in chunks:
         genes, values = matrix.indices[chunk], matrix.data[chunk]
         total += np.bincount(genes, weights=values, minlength=g)
         stored += np.bincount(genes, minlength=g)
-        nonzero += int(np.count_nonzero(values))
+        nonzero += np.bincount(genes, weights=values != 0, minlength=g)
     mean = total / n
     squares = (n - stored) * mean**2
     for chunk in chunks:
@@ -55,4 +59,4 @@ def column_moments(matrix: csr_matrix) -> Moments:
         deviation = matrix.data[chunk] - mean[genes]
         squares += np.bincount(genes, weights=deviation * deviation, minlength=g)
     variance = squares / (n - 1) if n > 1 else np.full(g, np.nan)
-    return Moments(n=n, mean=mean, variance=variance, zero_fraction=1.0 - nonzero / (n * g))
+    return Moments(n=n, mean=mean, variance=variance, zero_fraction=1.0 - nonzero / n)

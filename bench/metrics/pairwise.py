@@ -51,7 +51,7 @@ def _gram(x: Array, y: Array) -> tuple[Array, Array]:
 def _recompute_coincident(squared: Array, scale: Array, x: Array, y: Array) -> None:
     """Replace, in place, the squared distances that cancellation has spoilt."""
     xp = array_namespace(x, y)
-    spoilt = squared <= _COINCIDENT * scale
+    spoilt = (squared <= _COINCIDENT * scale) & (scale > 0)
     if not bool(xp.any(spoilt)):
         return
     rows, columns = xp.nonzero(spoilt)

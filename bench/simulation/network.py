@@ -14,7 +14,7 @@ HUBS = 2
 TARGET_SHARE = 0.04
 """Share of the panel that one hub regulates."""
 STRESS_SHARE = 0.08
-PRIVATE_SHARE = 0.01
+PRIVATE_SHARE = 0.006
 """Share of the panel that a regulator acts on outside its pathway."""
 ACTIVATING = 0.7
 
@@ -95,7 +95,7 @@ def make_network(
     stress = int(hubs[-1])
     draw.targets(stress, max(6, round(STRESS_SHARE * len(genes))))
     for gene in regulators:
-        draw.edge(index[gene], stress, rng.uniform(0.15, 0.6))
+        draw.edge(index[gene], stress, rng.uniform(0.3, 0.7))
         draw.targets(index[gene], max(1, round(PRIVATE_SHARE * len(genes))))
     weights = csr_matrix((draw.weight, (draw.source, draw.target)), shape=(len(nodes), len(nodes)))
     module = {gene: number for number, members in enumerate(modules) for gene in members}
@@ -131,7 +131,7 @@ class _Edges:
         """Order the regulators of a pathway in levels, link each level to the next and all to the hubs."""
         level = self._rng.integers(0, 3, len(members))
         for i, source in enumerate(members):
-            sign = 1.0 if self._rng.random() < 0.85 else -1.0
+            sign = 1.0 if self._rng.random() < 0.9 else -1.0
             for j, target in enumerate(members):
                 if level[j] == level[i] + 1 and self._rng.random() < 0.6:
                     self.edge(source, target, sign * self._rng.uniform(0.3, 0.7))

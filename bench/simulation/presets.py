@@ -154,18 +154,18 @@ _ALL: tuple[Preset, ...] = (
         drugs=_TINY_DRUGS, doses=(100.0, 10000.0), lines=("A549", "MCF7"),
     ),
     GenePreset(
-        "sim_single", n_genes=600, depth=480, depth_spread=0.45, abundance_spread=1.6, n_modules=8, n_switches=3,
-        controls=1500, cells=80, cells_spread=0.2, strength=0.1, strength_spread=1.0,
+        "sim_single", n_genes=600, depth=900, depth_spread=0.45, abundance_spread=2.0, n_modules=8, n_switches=3,
+        controls=1500, cells=90, cells_spread=0.2, strength=0.12, strength_spread=1.0,
         source="adamson", n_singles=48, n_unmeasured=3, mode="knock-down",
     ),
     GenePreset(
-        "sim_double", n_genes=800, depth=640, depth_spread=0.35, abundance_spread=1.8, n_modules=10, n_switches=3,
-        controls=1500, cells=80, cells_spread=0.2, strength=0.15, strength_spread=0.6,
+        "sim_double", n_genes=800, depth=2500, depth_spread=0.35, abundance_spread=2.4, n_modules=10, n_switches=3,
+        controls=1500, cells=80, cells_spread=0.2, strength=0.3, strength_spread=0.6,
         source="norman", n_singles=40, n_doubles=25, n_unmeasured=2, mode="activation",
     ),
     DrugPreset(
-        "sim_drug", n_genes=600, depth=220, depth_spread=0.5, abundance_spread=1.6, n_modules=8, n_switches=3,
-        controls=500, cells=60, cells_spread=0.3, strength=0.3, strength_spread=0.7, drugs=_DEMO_DRUGS,
+        "sim_drug", n_genes=600, depth=400, depth_spread=0.5, abundance_spread=2.0, n_modules=8, n_switches=3,
+        controls=500, cells=60, cells_spread=0.3, strength=0.45, strength_spread=0.7, drugs=_DEMO_DRUGS,
     ),
     GenePreset(
         "sim_single_full", n_genes=5000, depth=5000, depth_spread=0.4, abundance_spread=2.0, n_modules=14,

@@ -81,7 +81,11 @@ def by_fraction(table: ConditionTable, design: Design, recipe: Recipe, fraction:
     n_units = _count_units(kept, design)
     drawn = design.draw(kept, fraction, seed=recipe.seed)
     wanted = share(fraction, n_units)
-    how = f"{fraction:.4g} of {n_units} units ({design.unit}s) drawn at random"
+    how = (
+        f"{100 * fraction:.4g} % of the {n_units} {design.unit}s, drawn at random"
+        if len(drawn) < n_units
+        else f"all {n_units} {design.unit}s"
+    )
     proposal = _propose(kept, excluded, design, recipe, drawn, how)
     if len(drawn) >= wanted:
         return proposal
@@ -129,7 +133,7 @@ def by_folds(table: ConditionTable, design: Design, recipe: Recipe, folds: int) 
             design,
             replace(recipe, task=f"{recipe.task}_fold{number}"),
             hand,
-            f"fold {number} of {folds} over {n_units} units ({design.unit}s)",
+            f"fold {number} of {folds} over the {n_units} {design.unit}s",
         )
         for number, hand in enumerate(design.deal(kept, folds, seed=recipe.seed), start=1)
     )
@@ -158,8 +162,8 @@ def _propose(
     parts = design.parts(table, held_out, validation=recipe.validation, seed=recipe.seed)
     _check_parts(parts, design)
     described = (
-        f"bench split: {how}, seed {recipe.seed}; conditions of at least {recipe.min_cells} cells; "
-        f"validation {recipe.validation:.4g} of the units left"
+        f"bench split: {how}, tested; seed {recipe.seed}; validation {100 * recipe.validation:.4g} % of what is left; "
+        f"conditions of at least {recipe.min_cells} cells"
     )
     try:
         split = Split(

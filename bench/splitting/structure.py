@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from methods.conditions import Condition
 
 _TAUTOMERS = 100
 
 
+@lru_cache(maxsize=4096)
 def compound_key(smiles: str) -> str | None:
     """Constitution of a drug's largest fragment: first InChIKey block of its canonical tautomer.
 

@@ -121,7 +121,12 @@ def _column(part: MeasuredColumn, results: Sequence[PairedComparison], footnotes
         group=part.group,
         better=part.fact.better,
         perfect=part.fact.perfect,
-        decimals=decimals_for([result.difference for result in results], [result.standard_error for result in results]),
+        decimals=decimals_for(
+            [result.difference for result in results],
+            # An interval is some four standard errors wide: a third of one is as fine as its limits need.
+            [result.standard_error / 3 for result in results],
+            spread_digits=1,
+        ),
         dynamic_range=part.range.fraction,
         greyed=part.range.flat,
         notes=footnotes.mark(texts),

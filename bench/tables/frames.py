@@ -154,7 +154,7 @@ def _check_declined(scores: pd.DataFrame, reasons: Mapping[str, Mapping[str, str
 
 
 def _where(row: pd.Series) -> str:
-    return ", ".join(f"{column} {row[column]!r}" for column in _KEY[2:])
+    return ", ".join(f"{column} {str(row[column])!r}" for column in _KEY[2:])
 
 
 def _content_hash(scores: pd.DataFrame, reasons: Mapping[str, Mapping[str, str]], conditions: Sequence[str]) -> str:

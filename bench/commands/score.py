@@ -1,0 +1,45 @@
+"""``bench score``: score a predictions file made elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bench.commands.options import add_protocol_option, add_results_option, add_table_options
+
+HELP = "Score a predictions file (h5ad) made elsewhere and show it beside the stored runs."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("predictions", type=Path, metavar="FILE.h5ad", help="X log-normalised, obs['condition']")
+    parser.add_argument("--task", required=True, metavar="NAME|FILE.toml", help="task it predicts")
+    parser.add_argument("--name", help="name of the row (default: the file's name)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="which repetition of the model it is (0)")
+    add_protocol_option(parser)
+    add_table_options(parser)
+    add_results_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from bench.evaluator import Evaluator
+    from bench.external import record_predictions
+    from bench.leaderboard import Leaderboard, latest
+    from bench.output import show
+    from bench.protocols import get_protocol
+    from bench.store import Store
+    from bench.tasks import open_task
+
+    protocols = [get_protocol(name) for name in args.protocol or ["calibrated"]]
+    task = open_task(args.task)
+    store = Store(args.results.resolve())
+    evaluator = Evaluator(task, store)
+    record_predictions(
+        args.predictions, task, store, evaluator, protocols, name=args.name or args.predictions.stem, seed=args.seed
+    )
+    records = tuple(latest([record for record in store.records() if record.task == task.name and record.done]))
+    for protocol in protocols:
+        board = Leaderboard(evaluator, protocol, records, raw_means=args.raw_means)
+        show(board, spread=args.spread, reference=args.reference)
+    return 0

@@ -1,0 +1,74 @@
+"""Opening HDF5 files that may be anything: damaged, of another format, of another program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.errors import DataError
+
+if TYPE_CHECKING:
+    import h5py
+
+
+@contextmanager
+def open_h5ad(path: Path) -> Iterator[h5py.File]:
+    """Open an h5ad file for reading.
+
+    Raises
+    ------
+    DataError
+        If it is absent, a folder, truncated, not HDF5, lacks ``X``, ``obs`` or ``var``, or fails while it is read.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; check the path")
+    try:
+        with h5py.File(path, "r") as file:
+            for part in ("X", "obs", "var"):
+                if part not in file:
+                    there = ", ".join(file) or "nothing"
+                    raise DataError(
+                        f"{path}, {part}: absent (the file holds {there}), so this is not an h5ad file; "
+                        "write one with `adata.write_h5ad`"
+                    )
+            yield file
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as HDF5 ({_first_line(error)}); it is truncated or not an h5ad file. "
+            "Get or write it again"
+        ) from error
+
+
+def read_frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:
+    """Read ``obs`` or ``var``.
+
+    Raises
+    ------
+    DataError
+        If it is not stored as a data frame.
+    """
+    import h5py
+    from anndata.io import read_elem
+
+    node = file[part]
+    if isinstance(node, h5py.Dataset):
+        raise DataError(
+            f"{path}, {part}: written by anndata < 0.7; open it with that version and save it with a newer one"
+        )
+    frame = read_elem(node)
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(
+            f"{path}, {part}: stored as {type(frame).__name__}, must be a data frame; write it with anndata"
+        )
+    return frame
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

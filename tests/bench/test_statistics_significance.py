@@ -1,0 +1,138 @@
+"""Tests, power, dynamic range, summaries and the whole paired comparison."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from bench.statistics.comparison import compare
+from bench.statistics.dynamic_range import dynamic_range_fraction, normalised_score
+from bench.statistics.significance import adjust_p, minimum_detectable_effect, wilcoxon_p
+from bench.statistics.summary import summarise
+
+p_values = hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1))
+
+
+def test_wilcoxon_on_six_positive_differences_is_two_in_sixty_four():
+    assert wilcoxon_p(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])) == pytest.approx(2 / 64)
+
+
+def test_wilcoxon_agrees_with_scipy_on_raw_differences():
+    differences = np.random.default_rng(0).normal(0.2, 1, 80)
+    assert wilcoxon_p(differences) == pytest.approx(stats.wilcoxon(differences).pvalue)
+
+
+def test_wilcoxon_of_identical_methods_is_one_and_of_nothing_is_nan():
+    assert wilcoxon_p(np.zeros(5)) == 1.0
+    assert math.isnan(wilcoxon_p(np.empty(0)))
+
+
+def test_wilcoxon_rejects_a_true_null_about_one_time_in_twenty():
+    rng = np.random.default_rng(0)
+    rate = np.mean([wilcoxon_p(rng.normal(size=30)) < 0.05 for _ in range(800)])
+    assert 0.025 < rate < 0.08  # binomial standard error 0.8 %
+
+
+def test_adjusted_p_by_hand():
+    # sorted .01 .02 .03 .5: times 4/1, 4/2, 4/3, 4/4 -> .04 .04 .04 .5
+    assert adjust_p(np.array([0.5, 0.01, 0.03, 0.02])) == pytest.approx([0.5, 0.04, 0.04, 0.04])
+
+
+@given(p_values)
+def test_adjusted_p_agrees_with_statsmodels(p):
+    assert adjust_p(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
+
+
+def test_undefined_p_values_stay_undefined_and_cost_nothing():
+    adjusted = adjust_p(np.array([[0.01, math.nan], [0.04, math.nan]]))
+    assert adjusted[:, 0] == pytest.approx([0.02, 0.04])
+    assert np.isnan(adjusted[:, 1]).all()
+
+
+def test_minimum_detectable_effect_by_hand():
+    # sd of (1, 2, 3) is 1; (1.959964 + 0.841621) / sqrt(3)
+    assert minimum_detectable_effect(np.array([1.0, 2.0, 3.0])) == pytest.approx(1.617496, abs=1e-5)
+
+
+def test_an_effect_of_the_detectable_size_is_found_four_times_in_five():
+    rng = np.random.default_rng(0)
+    size = minimum_detectable_effect(np.array([-1.0, 1.0] * 50))  # sd 1.005, 100 conditions
+    found = np.mean([abs(x.mean()) > 1.96 * x.std(ddof=1) / 10 for x in rng.normal(size, 1.005, (2000, 100))])
+    assert found == pytest.approx(0.8, abs=0.035)
+
+
+def test_dynamic_range_by_hand():
+    assert dynamic_range_fraction(0.8, 0.2, 0.0) == pytest.approx(0.75)
+    assert dynamic_range_fraction(0.2, 0.7, 1.0) == pytest.approx(0.625)  # higher is better
+    assert dynamic_range_fraction(0.5, -0.01, 0.0) == pytest.approx(1.02)  # unbiased distance below zero: not clipped
+
+
+@pytest.mark.parametrize("scores", [(0.0, 0.2, 0.0), (math.nan, 0.2, 0.0), (0.8, math.nan, 0.0), (0.8, 0.2, math.nan)])
+def test_dynamic_range_is_nan_where_it_means_nothing(scores):
+    assert math.isnan(dynamic_range_fraction(*scores))
+
+
+def test_normalised_scores_are_never_clipped():
+    assert normalised_score(0.8, negative=0.8, positive=0.2) == 0
+    assert normalised_score(0.2, negative=0.8, positive=0.2) == pytest.approx(1)
+    assert normalised_score(2.0, negative=0.8, positive=0.2) == pytest.approx(-2)
+    assert normalised_score(0.05, negative=0.8, positive=0.2) == pytest.approx(1.25)
+    assert math.isnan(normalised_score(0.5, negative=0.8, positive=0.8))
+
+
+def test_the_two_spreads_are_different_numbers():
+    summary = summarise(np.array([[0.2, 0.6], [0.4, 0.6]]))
+    assert summary.mean == pytest.approx(0.45)
+    assert summary.seed_spread == pytest.approx(0.1 / math.sqrt(2))  # of 0.4 and 0.5
+    assert summary.condition_spread == pytest.approx(0.3 / math.sqrt(2))  # of 0.3 and 0.6
+    assert (summary.n_conditions, summary.n_seeds) == (2, 2)
+
+
+def test_a_condition_undefined_in_one_seed_is_left_out_and_counted():
+    summary = summarise(np.array([[1.0, 5.0], [3.0, math.nan]]))
+    assert summary.mean == 2.0
+    assert summary.n_conditions == 1
+    assert math.isnan(summary.condition_spread)
+
+
+def test_a_method_without_any_defined_condition_has_no_mean():
+    assert math.isnan(summarise(np.full((2, 3), math.nan)).mean)
+
+
+def test_a_comparison_uses_the_conditions_both_have_and_counts_the_rest():
+    a = np.array([[1.0, 2.0, math.nan, 4.0]])
+    b = np.array([[0.0, 0.0, 0.0, math.nan]])
+    result = compare(a, b, replicates=50)
+    assert result.difference == pytest.approx(1.5)
+    assert (result.n_conditions, result.n_left_out) == (2, 2)
+
+
+def test_a_comparison_of_nothing_is_nan_throughout():
+    result = compare(np.array([[math.nan, 1.0]]), np.array([[1.0, math.nan]]))
+    assert result.n_conditions == 0
+    assert np.isnan([result.difference, result.low, result.p, result.detectable]).all()
+
+
+def test_a_comparison_counts_the_seeds_of_either_side():
+    assert compare(np.zeros((3, 4)), np.ones((1, 4)), replicates=50).seeds == (3, 1)
+
+
+def test_the_whole_comparison_rarely_sees_a_difference_that_is_not_there():
+    rng = np.random.default_rng(3)
+    shown = 0
+    for repeat in range(300):
+        conditions = rng.normal(size=40)
+        a, b = conditions + rng.normal(0, 0.5, (1, 40)), conditions + rng.normal(0, 0.5, (1, 40))
+        result = compare(a, b, replicates=500, seed=repeat)
+        shown += result.low * result.high > 0
+    assert 0.02 < shown / 300 < 0.1
+
+
+def test_comparing_different_conditions_is_refused():
+    with pytest.raises(ValueError, match="same conditions"):
+        compare(np.zeros((1, 2)), np.zeros((1, 3)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +17,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
     On an error the temporary file is removed and ``path`` is left as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial" + path.suffix)
-    os.close(handle)
-    partial = Path(name)
+    partial = _beside(path).with_suffix(".partial" + path.suffix)
+    partial.touch(exist_ok=False)
     try:
         yield partial
         _sync(partial)
@@ -32,7 +31,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_dir(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path``; it replaces ``path`` when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
+    partial = _beside(path).with_suffix(".partial")
+    partial.mkdir()
     try:
         yield partial
         for file in partial.rglob("*"):
@@ -49,6 +49,11 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def _beside(path: Path) -> Path:
+    # Not tempfile: its files are readable by their owner alone, and a cache or results folder may be shared.
+    return path.parent / f".{path.name}.{secrets.token_hex(6)}.x"
 
 
 def _sync(file: Path) -> None:

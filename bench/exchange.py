@@ -149,7 +149,7 @@ def write_predictions(
     from scipy.sparse import csr_matrix, vstack
 
     blocks = list(cells.values())
-    matrix = vstack(blocks, format="csr") if blocks else csr_matrix((0, len(genes)), dtype=np.float32)
+    matrix = vstack(blocks, format="csr") if blocks else csr_matrix(np.empty((0, len(genes)), dtype=np.float32))
     labels = np.repeat(list(cells), [block.shape[0] for block in blocks]) if blocks else np.array([], dtype=str)
     adata = anndata.AnnData(
         X=matrix.astype(np.float32),

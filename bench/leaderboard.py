@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
-from bench.evaluator import AS_CELLS, RAW_MEAN, Evaluator
+from bench.evaluator import AS_CELLS, RAW_MEAN, Evaluator, OwnRows
 from bench.metrics.declare import Metric
 from bench.protocols import Protocol
 from bench.scoring import CONTROL_CELLS, ORACLE, TECHNICAL_DUPLICATE
@@ -107,10 +106,10 @@ class Leaderboard:
     def _headline(self) -> pd.DataFrame:
         pairs = set(self.protocol.headline)
         keep = [pair in pairs for pair in zip(self._scores["metric"], self._scores["genes"], strict=True)]
-        return self._scores[keep]
+        return self._scores.loc[keep]
 
     @cached_property
-    def _own(self) -> Any:
+    def _own(self) -> OwnRows:
         return self.evaluator.own_rows(self.protocol)
 
     @property

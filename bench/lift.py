@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from bench.metrics.moments import column_moments
+from bench.metrics.moments import column_mean
 
 RULE = (
     "training controls of the cell type, drawn with a seed (with replacement where there are too few), minus their "
@@ -51,7 +51,7 @@ def lift_mean(mean: np.ndarray, controls: csr_matrix, n_cells: int, seed: int) -
         Which controls are drawn.
     """
     drawn = controls[draw_rows(controls.shape[0], n_cells, seed)].toarray()
-    values = drawn + (np.asarray(mean, dtype=np.float64) - column_moments(controls).mean)
+    values = drawn + (np.asarray(mean, dtype=np.float64) - column_mean(controls))
     clipped = float(np.mean(values < 0))
     return Lifted(cells=csr_matrix(np.maximum(values, 0.0, out=values).astype(np.float32)), clipped=clipped)
 

@@ -121,7 +121,7 @@ def _labels(path: Path, adata: AnnData, modality: Modality) -> np.ndarray:
         canonical = {name: canonical_key(name, modality) for name in names.unique()}
     except ConditionError as error:
         raise PredictionError(f"{path}, obs['condition']: {error}") from error
-    return names.map(canonical).to_numpy(dtype=object)
+    return np.array([canonical[name] for name in names], dtype=object)
 
 
 def _declared(path: Path, adata: AnnData, modality: Modality) -> tuple[Any, dict[str, str]]:
@@ -169,8 +169,8 @@ def _matrix(path: Path, adata: AnnData) -> csr_matrix:
         raise PredictionError(f"{path}: X is empty; put the predicted cells there")
     if not np.issubdtype(adata.X.dtype, np.number):
         raise PredictionError(f"{path}: X has dtype {adata.X.dtype}; write numbers")
-    matrix = adata.X if issparse(adata.X) else csr_matrix(np.asarray(adata.X))
-    return csr_matrix(matrix, dtype=np.float32)
+    matrix: csr_matrix = adata.X.tocsr() if issparse(adata.X) else csr_matrix(np.asarray(adata.X))
+    return matrix.astype(np.float32)
 
 
 def _check_values(

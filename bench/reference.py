@@ -21,7 +21,7 @@ from bench.heldout import HeldOut
 from bench.lift import draw_rows
 from bench.metrics.cells import Cells
 from bench.metrics.device import Device
-from bench.metrics.moments import Moments, column_moments
+from bench.metrics.moments import Moments, column_mean, column_moments
 from bench.metrics.pair import Background
 from bench.protocols import DifferentialRule, Protocol
 from methods.conditions import Condition
@@ -165,7 +165,7 @@ def build_reference(heldout: HeldOut, protocol: Protocol, device: Device = "cpu"
     truths: dict[str, Truth] = {}
     unscored: dict[str, str] = {}
     for key, condition in heldout.conditions.items():
-        cells = heldout.cells[key]
+        cells = _without_duplicates(heldout.cells[key])
         if cells.shape[0] < protocol.min_cells:
             unscored[key] = f"{cells.shape[0]} true cells, protocol {protocol.label} needs {protocol.min_cells}"
             continue
@@ -218,6 +218,15 @@ def _transformed(cells: csr_matrix, protocol: Protocol) -> csr_matrix:
     return cells if protocol.transform is None else protocol.transform(cells)
 
 
+def _without_duplicates(cells: csr_matrix) -> csr_matrix:
+    """The same cells with one entry per value, as the kernels need them; the given matrix is left alone."""
+    if cells.has_canonical_format:
+        return cells
+    merged = cells.copy()
+    merged.sum_duplicates()
+    return merged
+
+
 def _gene_sets(
     protocol: Protocol, ranking: Ranking, condition: Condition, perturbed: frozenset[int]
 ) -> Mapping[str, np.ndarray]:
@@ -258,7 +267,7 @@ def _perturbed_mean(heldout: HeldOut, cell_type: str) -> np.ndarray:
         return np.asarray(heldout.train_means.loc[of_type].to_numpy().mean(axis=0))
 
     def control(of: str) -> np.ndarray:
-        return column_moments(heldout.control_cells(of, "train")).mean
+        return column_mean(heldout.control_cells(of, "train"))
 
     shifts = []
     for other in sorted({condition.cell_type for condition in heldout.train_conditions.values()}):

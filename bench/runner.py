@@ -183,7 +183,7 @@ def _resources_dir(options: RunOptions) -> Path | None:
 def _progress(folders: Mapping[str, Path], keys: set[str]) -> Mapping[str, Any] | None:
     for key in keys:
         try:
-            content = json.loads((folders[key] / "output" / PROGRESS_FILE).read_text(encoding="utf-8"))
+            content: dict[str, Any] = json.loads((folders[key] / "output" / PROGRESS_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         return {"key": key} | content

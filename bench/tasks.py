@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from bench.data.dataset import Dataset, open_dataset
 from bench.errors import SplitError
@@ -120,7 +121,7 @@ class Task:
             seed=self.split.seed,
         )
 
-    def _controls(self) -> dict[str, dict[str, object]]:
+    def _controls(self) -> dict[str, dict[str, csr_matrix]]:
         obs = self.dataset.obs
         rows = np.flatnonzero(obs["control"].to_numpy(dtype=bool))
         fold = self.control_fold().to_numpy()

@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from bench.store import Store
     from bench.tasks import open_task
     from reports.latex import latex_document
+    from reports.model import Report
     from reports.terminal import print_report
 
     store = Store(args.results.resolve())
@@ -51,12 +52,13 @@ def run(args: argparse.Namespace) -> int:
         evaluator = Evaluator(task, store)
         for label in args.protocol or ["calibrated"]:
             board = Leaderboard(evaluator, get_protocol(label), tuple(latest(wanted)), raw_means=args.raw_means)
-            if args.compare:
-                report = board.comparison(args.reference)
-                if report is None:
-                    raise StoreError(f"{store.root}: no baseline was run on {task.name!r}; name one with --reference")
-            else:
-                report = board.table(spread=args.spread, every_metric=args.every_metric)
+            report: Report | None = (
+                board.comparison(args.reference)
+                if args.compare
+                else board.table(spread=args.spread, every_metric=args.every_metric)
+            )
+            if report is None:
+                raise StoreError(f"{store.root}: no baseline was run on {task.name!r}; name one with --reference")
             if args.format == "terminal":
                 print_report(report, console())
             else:

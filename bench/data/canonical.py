@@ -276,7 +276,8 @@ def _check_values(
         whole = whole and bool(np.all(values == np.rint(values)))
         lengths = np.diff(matrix.indptr[first : last + 1])
         rows = np.repeat(np.arange(last - first), lengths)
-        linear = np.expm1(values.astype(np.float64))
+        with np.errstate(over="ignore"):  # an infinite total is refused like any other that is too high
+            linear = np.expm1(values.astype(np.float64))
         totals = np.bincount(rows, weights=linear, minlength=last - first)
         high = np.flatnonzero(~(totals <= target_sum * (1 + _SUM_SLACK)))
         if high.size:
@@ -310,8 +311,7 @@ def _refuse_bad_values(
     what = "a stored zero" if value == 0 else "negative" if value < 0 else "not finite"
     remedy = "call `.eliminate_zeros()`" if value == 0 else "give the values before scaling or correction"
     raise DataError(
-        f"{origin}, {field}: {int(bad.sum())} values in a block are unusable, first {value!r} ({what}) in cell "
-        f"{cells[row]!r}, gene {gene!r}; {remedy}"
+        f"{origin}, {field}: {value:g} ({what}) in cell {cells[row]!r}, gene {gene!r}; {remedy}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,9 +11,9 @@ from scipy.sparse import csr_matrix
 
 from bench.errors import TooFewCells
 from bench.metrics.device import Array, Device, to_device, to_host
-from bench.metrics.moments import Moments, column_moments
+from bench.metrics.moments import Moments, column_mean, column_moments
 from bench.metrics.pairwise import cross_sum, within_sum
-from bench.metrics.wasserstein import quantile_grid, wasserstein_rows
+from bench.metrics.wasserstein import quantile_grid, sorted_rows, wasserstein_rows
 
 _BLOCK_BYTES = 1 << 26  # one dense block of cells: 64 MiB
 _ROWS_AT_ONCE = 2048  # a block of distances then takes 32 MiB
@@ -46,10 +47,10 @@ class Cells:
         """Mean, variance and zeros of every gene."""
         return column_moments(self.matrix)
 
-    @property
+    @cached_property
     def mean(self) -> np.ndarray:
         """Centroid: (g,), float64."""
-        return self.moments.mean
+        return column_mean(self.matrix)
 
     @property
     def variance(self) -> np.ndarray:
@@ -68,7 +69,7 @@ class Cells:
         if self.n < 2:
             raise TooFewCells(f"a distance between different cells needs 2 cells, there is {self.n}")
         total, step = 0.0, self._rows_at_once
-        centre = self.matrix[0].toarray()[0].astype(np.float64)  # a cell, so that equal cells cancel exactly
+        centre = self.matrix[:1].toarray()[0].astype(np.float64)  # a cell, so that equal cells cancel exactly
         for start in range(0, self.n, step):
             block = self._rows(start, step, centre)
             total += within_sum(block)
@@ -85,17 +86,6 @@ class Cells:
             for begin in range(0, other.n, other._rows_at_once):
                 total += cross_sum(block, other._rows(begin, other._rows_at_once, centre))
         return total / (self.n * other.n)
-
-    def wasserstein_to(self, other: Cells) -> np.ndarray:
-        """Wasserstein-1 distance of every gene between the two samples: (g,), float64."""
-        grid = quantile_grid(self.n, other.n, self.device)
-        step = max(1, min(_GENES_AT_ONCE, _BLOCK_BYTES // (8 * (self.n + other.n))))
-        slab = max(step, _BLOCK_BYTES // (8 * max(self.n, other.n)))
-        distances = np.empty(self.g)
-        blocks = zip(self._gene_blocks(slab, step), other._gene_blocks(slab, step), strict=True)
-        for (start, mine), (_, theirs) in blocks:
-            distances[start : start + step] = to_host(wasserstein_rows(mine, theirs, grid))
-        return distances
 
     def take(self, rows: np.ndarray) -> Cells:
         """The cells of these rows."""
@@ -116,14 +106,11 @@ class Cells:
         block -= centre
         return to_device(block, self.device)
 
-    def _gene_blocks(self, slab: int, step: int) -> Iterator[tuple[int, Array]]:
-        """Dense blocks of genes, (step, n) each, cut from slabs so that CSR is sliced few times."""
-        for start in range(0, self.g, slab):
-            width = min(slab, self.g - start)
-            dense = (self.matrix if width == self.g else self.matrix[:, start : start + width]).toarray()
-            for offset in range(0, width, step):
-                block = np.ascontiguousarray(dense[:, offset : offset + step].T)
-                yield start + offset, to_device(block, self.device)
+    def gene_block(self, genes: slice) -> np.ndarray:
+        """Dense values of some genes: (n, genes)."""
+        everything = genes.start == 0 and genes.stop >= self.g
+        block: np.ndarray = (self.matrix if everything else self.matrix[:, genes]).toarray()
+        return block
 
 
 class _CellsOnGenes(Cells):
@@ -143,3 +130,82 @@ class _CellsOnGenes(Cells):
     @cached_property
     def moments(self) -> Moments:
         return self._whole.moments.on(self._genes)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        return np.asarray(self._whole.mean[self._genes])
+
+
+@dataclass(frozen=True)
+class HalvesDistance:
+    """Wasserstein-1 distances per gene between halves of two samples: (g,) each.
+
+    Parameters
+    ----------
+    across
+        Predicted half to true half, mean over the four choices.
+    predicted
+        Predicted half to the other predicted half.
+    true
+        True half to the other true half.
+    """
+
+    across: np.ndarray
+    predicted: np.ndarray
+    true: np.ndarray
+
+    def on(self, genes: np.ndarray) -> HalvesDistance:
+        """The same on some genes."""
+        return HalvesDistance(self.across[genes], self.predicted[genes], self.true[genes])
+
+
+def gene_wasserstein(x: Cells, y: Cells) -> np.ndarray:
+    """Wasserstein-1 distance of every gene between two samples: (g,), float64."""
+    grid = quantile_grid(x.n, y.n, x.device)
+    distances = np.empty(x.g)
+    for genes, mine, theirs in _gene_blocks(x, y):
+        distances[genes] = to_host(wasserstein_rows(sorted_rows(mine), sorted_rows(theirs), grid))
+    return distances
+
+
+def halves_wasserstein(predicted: Cells, true: Cells) -> HalvesDistance:
+    """Distances per gene between the first and the second halves of two samples.
+
+    The halves of both samples have the same number of cells: half of the smaller sample's.
+
+    Raises
+    ------
+    TooFewCells
+        If either sample has fewer than two cells.
+    """
+    half = min(predicted.n, true.n) // 2
+    if half == 0:
+        raise TooFewCells(
+            f"two halves need 2 cells on either side, there are {predicted.n} predicted and {true.n} true"
+        )
+    grid = quantile_grid(half, half, predicted.device)
+    across, within_predicted, within_true = np.empty((3, predicted.g))
+    for genes, x, y in _gene_blocks(predicted, true):
+        x1, x2 = sorted_rows(x[:, :half]), sorted_rows(x[:, half : 2 * half])
+        y1, y2 = sorted_rows(y[:, :half]), sorted_rows(y[:, half : 2 * half])
+        across[genes] = to_host(sum(wasserstein_rows(a, b, grid) for a in (x1, x2) for b in (y1, y2))) / 4.0
+        within_predicted[genes] = to_host(wasserstein_rows(x1, x2, grid))
+        within_true[genes] = to_host(wasserstein_rows(y1, y2, grid))
+    return HalvesDistance(across, within_predicted, within_true)
+
+
+def _gene_blocks(x: Cells, y: Cells) -> Iterator[tuple[slice, Array, Array]]:
+    """Dense blocks of the same genes of both samples, (genes, n) and (genes, m).
+
+    They are cut from wider slabs, because every cut from CSR reads all of it.
+    """
+    step = max(1, min(_GENES_AT_ONCE, _BLOCK_BYTES // (8 * (x.n + y.n))))
+    slab = max(step, _BLOCK_BYTES // (8 * max(x.n, y.n)))
+    for start in range(0, x.g, slab):
+        whole = slice(start, min(start + slab, x.g))
+        dense = x.gene_block(whole), y.gene_block(whole)
+        for offset in range(0, whole.stop - start, step):
+            mine, theirs = (
+                to_device(np.ascontiguousarray(block[:, offset : offset + step].T), x.device) for block in dense
+            )
+            yield slice(start + offset, min(start + offset + step, whole.stop)), mine, theirs

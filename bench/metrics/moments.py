@@ -36,6 +36,15 @@ class Moments:
         return Moments(self.n, self.mean[genes], self.variance[genes], self.zero_fraction[genes])
 
 
+def column_mean(matrix: csr_matrix) -> np.ndarray:
+    """Mean of every gene over (n, g) cells without duplicate entries: (g,), accumulated in float64."""
+    n, g = matrix.shape
+    total = np.zeros(g)
+    for chunk in _chunks(matrix):
+        total += np.bincount(matrix.indices[chunk], weights=matrix.data[chunk], minlength=g)
+    return total / n
+
+
 def column_moments(matrix: csr_matrix) -> Moments:
     """Moments of every gene, accumulated in float64 in two passes (no cancellation).
 
@@ -45,18 +54,19 @@ def column_moments(matrix: csr_matrix) -> Moments:
         (n, g) cells, no duplicate entries.
     """
     n, g = matrix.shape
-    total, stored, nonzero = np.zeros(g), np.zeros(g, dtype=np.int64), np.zeros(g)
-    chunks = [slice(start, start + _CHUNK) for start in range(0, matrix.indices.size, _CHUNK)]
-    for chunk in chunks:
+    mean = column_mean(matrix)
+    squares, stored, nonzero = np.zeros(g), np.zeros(g, dtype=np.int64), np.zeros(g)
+    for chunk in _chunks(matrix):
         genes, values = matrix.indices[chunk], matrix.data[chunk]
-        total += np.bincount(genes, weights=values, minlength=g)
+        deviation = values - mean[genes]
+        squares += np.bincount(genes, weights=deviation * deviation, minlength=g)
         stored += np.bincount(genes, minlength=g)
         nonzero += np.bincount(genes, weights=values != 0, minlength=g)
-    mean = total / n
-    squares = (n - stored) * mean**2
-    for chunk in chunks:
-        genes = matrix.indices[chunk]
-        deviation = matrix.data[chunk] - mean[genes]
-        squares += np.bincount(genes, weights=deviation * deviation, minlength=g)
+    squares += (n - stored) * mean**2
     variance = squares / (n - 1) if n > 1 else np.full(g, np.nan)
     return Moments(n=n, mean=mean, variance=variance, zero_fraction=1.0 - nonzero / n)
+
+
+def _chunks(matrix: csr_matrix) -> list[slice]:
+    """Stretches of the stored values, each small enough to work on in float64."""
+    return [slice(start, start + _CHUNK) for start in range(0, matrix.indices.size, _CHUNK)]

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from bench.errors import PredictionError, TooFewCells
-from bench.metrics.cells import Cells
+from bench.metrics.cells import Cells, HalvesDistance, gene_wasserstein, halves_wasserstein
 
 
 @dataclass(frozen=True)
@@ -46,29 +46,6 @@ class Background:
             perturbed_mean=self.perturbed_mean[genes],
             weights=weights / weights.sum() if weights.sum() > 0 else np.full(genes.size, 1.0 / genes.size),
         )
-
-
-@dataclass(frozen=True)
-class HalvesDistance:
-    """Wasserstein-1 distances per gene between halves of equal size: (g,) each.
-
-    Parameters
-    ----------
-    across
-        Predicted half to true half, mean over the four choices.
-    predicted
-        Predicted half to the other predicted half.
-    true
-        True half to the other true half.
-    """
-
-    across: np.ndarray
-    predicted: np.ndarray
-    true: np.ndarray
-
-    def on(self, genes: np.ndarray) -> HalvesDistance:
-        """The same on some genes."""
-        return HalvesDistance(self.across[genes], self.predicted[genes], self.true[genes])
 
 
 @dataclass(frozen=True)
@@ -132,7 +109,7 @@ class CellPair:
         """Wasserstein-1 distance per gene: (g,)."""
         if self._whole is not None and self._genes is not None:
             return np.asarray(self._whole.wasserstein[self._genes])
-        return self.predicted.wasserstein_to(self.true)
+        return gene_wasserstein(self.predicted, self.true)
 
     @cached_property
     def halves(self) -> HalvesDistance:
@@ -147,16 +124,4 @@ class CellPair:
         """
         if self._whole is not None and self._genes is not None:
             return self._whole.halves.on(self._genes)
-        half = min(self.predicted.n, self.true.n) // 2
-        if half == 0:
-            raise TooFewCells(
-                f"two halves need 2 cells on either side, there are {self.predicted.n} predicted and {self.true.n} true"
-            )
-        first, second = np.arange(half), np.arange(half, 2 * half)
-        x = self.predicted.take(first), self.predicted.take(second)
-        y = self.true.take(first), self.true.take(second)
-        return HalvesDistance(
-            across=np.mean([a.wasserstein_to(b) for a in x for b in y], axis=0),
-            predicted=x[0].wasserstein_to(x[1]),
-            true=y[0].wasserstein_to(y[1]),
-        )
+        return halves_wasserstein(self.predicted, self.true)

@@ -44,7 +44,7 @@ def within_sum(x: Array) -> float:
 def _gram(x: Array, y: Array) -> tuple[Array, Array]:
     """Summed squared norms and squared distances of all pairs: two (n, m) arrays."""
     xp = array_namespace(x, y)
-    scale = xp.sum(x * x, axis=1)[:, None] + xp.sum(y * y, axis=1)[None, :]
+    scale = xp.vecdot(x, x)[:, None] + xp.vecdot(y, y)[None, :]
     return scale, scale - 2.0 * xp.matmul(x, xp.matrix_transpose(y))
 
 

@@ -15,7 +15,8 @@ from bench.simulation.presets import GenePreset
 from bench.simulation.responses import Response
 
 LARGEST_CHANGE = 2.5
-"""Natural-log change at which effects level off."""
+LARGEST_PAIR_CHANGE = 3.5
+"""Natural-log changes at which effects of singles and pairs level off."""
 OWN_CHANGE = {"knock-down": -1.8, "activation": 2.2}
 """Change of the perturbed gene itself: 84 % knock-down, nine-fold activation."""
 SHARED_STRENGTH = 0.6
@@ -101,7 +102,8 @@ def _pair_response(pair: Pair, first: Response, second: Response, novel: np.ndar
     fitted = pair.first * first.effects[0] + pair.second * second.effects[0]
     length = INTERACTIONS[pair.interaction].novel * np.linalg.norm(fitted)
     extra = length * novel / np.linalg.norm(novel)
-    interaction = fitted + extra - first.effects[0] - second.effects[0]
+    total = LARGEST_PAIR_CHANGE * np.tanh((fitted + extra) / LARGEST_PAIR_CHANGE)
+    interaction = total - first.effects[0] - second.effects[0]
     shift = (pair.first - 1.0) * first.switches[0] + (pair.second - 1.0) * second.switches[0]
     return Response(
         np.stack([first.effects[0], second.effects[0], interaction]),

@@ -40,12 +40,12 @@ class Interaction:
 
 
 INTERACTIONS: Mapping[str, Interaction] = {
-    "additive": Interaction(pairs=16, first=0.86, second=0.73, spread=0.13, novel=0.15, ordered=False),
-    "epistasis": Interaction(pairs=9, first=0.25, second=0.72, spread=0.25, novel=0.20, ordered=True),
-    "neomorphic": Interaction(pairs=13, first=0.41, second=0.41, spread=0.20, novel=0.80, ordered=False),
-    "redundant": Interaction(pairs=8, first=0.51, second=0.72, spread=0.25, novel=0.10, ordered=True),
-    "suppressor": Interaction(pairs=12, first=0.50, second=0.56, spread=0.10, novel=0.35, ordered=False),
-    "synergy": Interaction(pairs=30, first=1.08, second=0.90, spread=0.20, novel=0.35, ordered=False),
+    "additive": Interaction(pairs=16, first=0.86, second=0.73, spread=0.13, novel=0.20, ordered=False),
+    "epistasis": Interaction(pairs=9, first=0.25, second=0.72, spread=0.25, novel=0.30, ordered=True),
+    "neomorphic": Interaction(pairs=13, first=0.41, second=0.41, spread=0.20, novel=0.90, ordered=False),
+    "redundant": Interaction(pairs=8, first=0.51, second=0.72, spread=0.25, novel=0.15, ordered=True),
+    "suppressor": Interaction(pairs=12, first=0.50, second=0.56, spread=0.10, novel=0.50, ordered=False),
+    "synergy": Interaction(pairs=30, first=1.08, second=0.90, spread=0.20, novel=0.50, ordered=False),
 }
 
 ALIKE = ("redundant", "synergy")

@@ -13,10 +13,15 @@ STEPS = 3
 HUBS = 2
 TARGET_SHARE = 0.04
 """Share of the panel that one hub regulates."""
+FEEDBACK_SHARE = 0.8
+"""Share of regulators that a hub of their pathway raises in turn, so that they show what befalls the pathway."""
 STRESS_SHARE = 0.08
 PRIVATE_SHARE = 0.006
 """Share of the panel that a regulator acts on outside its pathway."""
 ACTIVATING = 0.7
+"""Share of positive effects among a node's effects on its targets."""
+REPRESSORS = 0.05
+"""Share of regulators that counteract their pathway."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +136,12 @@ class _Edges:
         """Order the regulators of a pathway in levels, link each level to the next and all to the hubs."""
         level = self._rng.integers(0, 3, len(members))
         for i, source in enumerate(members):
-            sign = 1.0 if self._rng.random() < 0.9 else -1.0
+            sign = -1.0 if self._rng.random() < REPRESSORS else 1.0
             for j, target in enumerate(members):
                 if level[j] == level[i] + 1 and self._rng.random() < 0.6:
                     self.edge(source, target, sign * self._rng.uniform(0.3, 0.7))
             shares = self._rng.uniform([0.5, 0.0], [1.0, 0.8])
             for hub, share in zip(hubs.tolist(), shares.tolist(), strict=True):
                 self.edge(source, hub, sign * share)
+            if self._rng.random() < FEEDBACK_SHARE:
+                self.edge(int(self._rng.choice(hubs)), source, self._rng.uniform(0.6, 1.2))

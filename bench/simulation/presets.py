@@ -165,7 +165,7 @@ _ALL: tuple[Preset, ...] = (
     ),
     DrugPreset(
         "sim_drug", n_genes=600, depth=400, depth_spread=0.5, abundance_spread=2.0, n_modules=8, n_switches=3,
-        controls=500, cells=60, cells_spread=0.3, strength=0.45, strength_spread=0.7, drugs=_DEMO_DRUGS,
+        controls=500, cells=80, cells_spread=0.3, strength=0.45, strength_spread=0.7, drugs=_DEMO_DRUGS,
     ),
     GenePreset(
         "sim_single_full", n_genes=5000, depth=5000, depth_spread=0.4, abundance_spread=2.0, n_modules=14,

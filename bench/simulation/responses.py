@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-RESPONSE_SHAPE = 6.0
-"""Shape of the gamma distribution, mean 1, of the strength of response of a cell that responds."""
+WEAKEST_RESPONSE, STRONGEST_RESPONSE = 0.4, 1.6
+"""Range, around 1, of the strength of response of a cell that responds."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Response:
     def draw(self, rng: np.random.Generator, n_cells: int) -> np.ndarray:
         """Strength of each part in each cell: (n_cells, n_parts)."""
         shape = (n_cells, self.escape.size)
-        strength = rng.standard_gamma(RESPONSE_SHAPE, shape) / RESPONSE_SHAPE
+        strength = WEAKEST_RESPONSE + (STRONGEST_RESPONSE - WEAKEST_RESPONSE) * rng.beta(2.0, 2.0, shape)
         guides = strength * (rng.random(shape) >= self.escape)
         return np.hstack([guides, guides.prod(axis=1, keepdims=True)]) if self.escape.size == 2 else guides
 

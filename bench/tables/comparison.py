@@ -61,12 +61,11 @@ def comparison_table(
     MethodError
         If the reference was not scored.
     """
-    arrays = read_scores(scores, unsupported, conditions)
+    arrays = read_scores(scores, unsupported, conditions).with_methods(methods or ())
     bounds = bounds or Bounds()
-    if reference not in {method for method, _, _ in arrays.values}:
-        raise MethodError(
-            f"reference {reference!r} has no scores on task {arrays.task!r}; choose one of {', '.join(arrays.methods)}"
-        )
+    if reference not in arrays.scored:
+        scored = ", ".join(sorted(arrays.scored))
+        raise MethodError(f"reference {reference!r} has no scores on task {arrays.task!r}; choose one of {scored}")
     measured = measure_columns(arrays, facts, bounds, "raw")
     names = [
         name
@@ -145,6 +144,8 @@ def _difference(
     texts = []
     if len(declined) == len(arrays.conditions):
         texts.append(wording.declined(declined, len(arrays.conditions)))
+    elif name not in arrays.scored:
+        texts.append(wording.NO_SCORES)
     elif result.n_left_out:
         texts.append(wording.left_out(result.n_conditions, len(arrays.conditions)))
     return Difference(

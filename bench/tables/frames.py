@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ class ScoreArrays:
     conditions
         Every condition of the task.
     methods
-        Every row name, in order of appearance; those that support nothing come last.
+        Every row name, in order of appearance; those without scores come last.
     scopes
         Gene sets each metric was scored on, by metric name, in order of appearance.
     values
@@ -49,10 +49,14 @@ class ScoreArrays:
     reasons: Mapping[str, Mapping[str, str]]
     hash: str
 
-    def supported(self, method: str) -> np.ndarray:
-        """Conditions the method did not decline: bool (conditions,)."""
-        declined = self.reasons.get(method, {})
-        return np.array([condition not in declined for condition in self.conditions])
+    @property
+    def scored(self) -> frozenset[str]:
+        """Methods with any score."""
+        return frozenset(method for method, _, _ in self.values)
+
+    def with_methods(self, methods: Sequence[str]) -> ScoreArrays:
+        """The same scores, with a place for these methods even if they have none."""
+        return replace(self, methods=tuple(dict.fromkeys([*self.methods, *methods])))
 
     def array(self, method: str, metric: str, genes: str) -> Floats:
         """Values of a method: (seeds, conditions); (0, conditions) if it was never scored."""
@@ -158,12 +162,17 @@ def _where(row: pd.Series) -> str:
 
 
 def _content_hash(scores: pd.DataFrame, reasons: Mapping[str, Mapping[str, str]], conditions: Sequence[str]) -> str:
-    keys = scores[_KEY].astype(str)
-    order = np.lexsort([keys[column].to_numpy() for column in reversed(_KEY)])
+    codes = []
     digest = hashlib.sha256()
     for column in _KEY:
-        digest.update("\x1f".join(keys[column].to_numpy()[order]).encode())
-        digest.update(b"\x1e")
+        found, names = pd.factorize(scores[column])
+        texts = np.array([str(name) for name in names])
+        sorted_texts, rank = np.unique(texts, return_inverse=True)
+        codes.append(rank[found].astype("<i8"))
+        digest.update(hash_json(sorted_texts.tolist()).encode())
+    order = np.lexsort(codes[::-1])
+    for code in codes:
+        digest.update(code[order].tobytes())
     value = scores["value"].to_numpy(dtype=np.float64)[order]
     digest.update(np.where(np.isnan(value), np.nan, value).astype("<f8").tobytes())
     return hash_json({"scores": digest.hexdigest(), "unsupported": reasons, "conditions": sorted(conditions)})

@@ -17,6 +17,8 @@ from bench.tables.ranking import Ranking, rank_methods, sorted_by_loss
 from reports.model import Cell, Column, Row, RowKind, Scale, Source, Spread, Table
 from reports.numbers import decimals_for
 
+# The spread over seeds is an error of the mean; conditions differ by far more than their mean is uncertain.
+_SPREAD_DIGITS: Mapping[Spread, int] = {"seeds": 2, "conditions": 3}
 _KIND_ORDER: tuple[RowKind, ...] = ("floor", "oracle", "method", "ceiling")
 
 
@@ -53,7 +55,8 @@ def score_table(
     bounds
         Names of the floor, oracle and ceiling rows.
     methods
-        The methods to show, in order; by default all, sorted by the first headline column.
+        The methods to show, in order, a row of dashes for those without scores; by default all that occur, sorted by
+        the first headline column.
     method_notes
         Footnotes of a method's row, such as "mean output, lifted".
     spread
@@ -70,7 +73,7 @@ def score_table(
     DataError
         If the frames are not what they should be (:func:`bench.tables.frames.read_scores`).
     """
-    arrays = read_scores(scores, unsupported, conditions)
+    arrays = read_scores(scores, unsupported, conditions).with_methods(methods or ())
     bounds = bounds or Bounds()
     footnotes = Footnotes()
     measured = measure_columns(arrays, facts, bounds, scale)
@@ -82,6 +85,8 @@ def score_table(
         texts = list((method_notes or {}).get(name, ()))
         if name in arrays.reasons:
             texts.append(wording.declined(arrays.reasons[name], len(arrays.conditions)))
+        elif name not in arrays.scored:
+            texts.append(wording.NO_SCORES)
         marks = footnotes.mark(texts)
         cells = tuple(
             _cell(arrays, part, ranking, name, footnotes) for part, ranking in zip(measured, rankings, strict=True)
@@ -112,7 +117,7 @@ def row_names(
     names = list(arrays.methods)
     if methods is not None:
         kept = [name for name in names if bounds.kind(name) != "method" and name not in methods]
-        names = [*(name for name in methods if name in names), *kept]
+        names = [*dict.fromkeys(methods), *kept]
     elif measured:
         lead = next((part for part in measured if part.fact.headline), measured[0])
         names = sorted_by_loss({name: lead.losses(name) for name in names})
@@ -140,7 +145,7 @@ def _column(
         group=part.group,
         better=part.fact.better,
         perfect=part.fact.perfect,
-        decimals=decimals_for([summary.mean for summary in summaries], spreads),
+        decimals=decimals_for([s.mean for s in summaries], spreads, spread_digits=_SPREAD_DIGITS[spread]),
         dynamic_range=part.range.fraction,
         greyed=part.range.flat,
         notes=footnotes.mark(texts),
@@ -156,9 +161,9 @@ def _ranking(part: MeasuredColumn, column: Column, names: Sequence[str], bounds:
 
 
 def _cell(arrays: ScoreArrays, part: MeasuredColumn, ranking: Ranking, name: str, footnotes: Footnotes) -> Cell | None:
-    n_supported = len(arrays.conditions) - len(arrays.reasons.get(name, {}))
-    if n_supported == 0:
+    if name not in arrays.scored:
         return None
+    n_supported = len(arrays.conditions) - len(arrays.reasons.get(name, {}))
     summary = summarise(part.values[name])
     mean_loss = summarise(part.losses(name)).mean
     n_undefined = n_supported - summary.n_conditions

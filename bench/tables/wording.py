@@ -12,6 +12,8 @@ from bench.tables.facts import ColumnFacts
 
 _SHOWN_REASONS = 2
 
+NO_SCORES = "no scores on this task"
+
 
 def flat(columns: Sequence[MeasuredColumn]) -> str:
     """Why these columns are greyed."""

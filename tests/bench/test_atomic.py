@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from bench.atomic import atomic_dir, atomic_file, write_text
@@ -30,3 +32,15 @@ def test_a_failed_folder_leaves_nothing(tmp_path):
         (folder / "run.json").write_text("half")
         raise OSError("disk full")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_can_be_read_by_whom_the_umask_allows(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_text(tmp_path / "table.csv", "text")
+        with atomic_dir(tmp_path / "run"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "table.csv").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755

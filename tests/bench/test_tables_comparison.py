@@ -87,6 +87,11 @@ def test_a_method_that_supports_nothing_has_no_difference_and_a_reason():
     assert texts(table, gears.notes) == ["not supported: not in graph"]
 
 
+def test_a_method_asked_for_that_has_no_scores_is_in_the_comparison():
+    table, by_name = compared({"linear": [[1.0, 2.0]]}, methods=["linear", "failed"])
+    assert texts(table, by_name["failed"].notes) == ["no scores on this task"]
+
+
 def test_a_reference_without_scores_is_refused():
     with pytest.raises(MethodError, match="'additive' has no scores on task 'toy'"):
         compared({"linear": [[1.0, 2.0]]}, reference="additive")

@@ -31,7 +31,7 @@ def test_a_tiny_table_holds_the_numbers_computed_by_hand():
     assert math.isnan(b.seed_spread)
     assert (b.condition_spread, b.normalised, b.rank) == (0, pytest.approx(0.5), "second")
     assert table.columns[0].dynamic_range == pytest.approx((0.8 - 0.2) / 0.8)
-    assert table.columns[0].decimals == 2
+    assert table.columns[0].decimals == 3
 
 
 def test_a_tiny_table_prints_as_written_by_hand():
@@ -39,16 +39,16 @@ def test_a_tiny_table_prints_as_written_by_hand():
     expected = f"""\
 toy · calibrated@1
 
-                     all genes
-method                   RMSE ↓
-━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
-technical duplicate   0.20±0.14
-───────────────────────────────
-A                    *0.45±0.21
-Bᵃ                   +0.50±0.00
-───────────────────────────────
-control               0.80±0.28
-━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+                       all genes
+method                     RMSE ↓
+━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+technical duplicate   0.200±0.141
+─────────────────────────────────
+A                    *0.450±0.212
+Bᵃ                   +0.500±0.000
+─────────────────────────────────
+control               0.800±0.283
+━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
 
 2 held-out conditions. Mean over conditions of the mean over seeds (1 to 2 seeds) ± standard deviation over
 conditions of the mean over seeds. * best, + second, among the methods scored on the same conditions; not
@@ -101,9 +101,9 @@ def test_bounds_are_never_ranked_however_good():
 
 
 def test_scores_that_print_alike_share_a_rank():
-    values = {"a": [[1.0, 2.0]], "b": [[1.001, 2.0]], "c": [[1.5, 2.5]]}
+    values = {"a": [[1.0, 2.0]], "b": [[1.0001, 2.0]], "c": [[1.5, 2.5]]}
     table = score_table(frame(values), [RMSE])
-    assert table.columns[0].decimals == 2
+    assert table.columns[0].decimals == 3
     assert [cell(table, name).rank for name in "abc"] == ["best", "best", "second"]
 
 
@@ -137,6 +137,15 @@ def test_a_method_that_supports_nothing_is_a_dash_with_its_reason():
     gears = row(table, "gears")
     assert gears.cells == (None,)
     assert texts(table, gears.notes) == ["not supported: not in graph"]
+
+
+def test_a_method_asked_for_that_has_no_scores_is_a_row_of_dashes_not_an_absence():
+    table = score_table(
+        frame({"a": [[1, 2]]}), [RMSE], methods=["a", "failed"], method_notes={"failed": ["run failed"]}
+    )
+    assert [row.name for row in table.rows] == ["a", "failed"]
+    assert row(table, "failed").cells == (None,)
+    assert texts(table, row(table, "failed").notes) == ["run failed", "no scores on this task"]
 
 
 def test_many_reasons_are_counted():

@@ -157,10 +157,7 @@ def build_reference(heldout: HeldOut, protocol: Protocol, device: Device = "cpu"
     """
     types = sorted({condition.cell_type for condition in heldout.conditions.values()})
     backgrounds = {cell_type: _control_means(heldout, protocol, cell_type) for cell_type in types}
-    ranked_against = {
-        cell_type: column_moments(heldout.control_cells(cell_type, *protocol.differential_controls))
-        for cell_type in types
-    }
+    ranked_against = {cell_type: _ranking_controls(heldout, protocol, cell_type) for cell_type in types}
     positions = {gene: position for position, gene in enumerate(heldout.genes)}
     truths: dict[str, Truth] = {}
     unscored: dict[str, str] = {}
@@ -237,6 +234,17 @@ def _gene_sets(
             continue
         sets[name] = ranking.top(_GENE_SET_SIZES[name], perturbed if name == "de20_other" else frozenset())
     return sets
+
+
+def _ranking_controls(heldout: HeldOut, protocol: Protocol, cell_type: str) -> Moments:
+    """Moments of the controls that genes are ranked against."""
+    controls = column_moments(heldout.control_cells(cell_type, *protocol.differential_controls))
+    if controls.n < 2:
+        raise ProtocolError(
+            f"cell type {cell_type!r} has {controls.n} control cell in fold {' and '.join(protocol.differential_controls)}; "
+            f"protocol {protocol.label} ranks genes against 2 or more: enlarge the fold in the split's [controls]"
+        )
+    return controls
 
 
 def _control_means(heldout: HeldOut, protocol: Protocol, cell_type: str) -> Background:

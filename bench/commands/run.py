@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from bench.commands.options import (
+    UsageError,
     add_protocol_option,
     add_results_option,
     add_table_options,
@@ -62,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
     from bench.tasks import open_task
 
     protocols = [get_protocol(name) for name in args.protocol or ["calibrated"]]
+    fewest = max(protocol.n_predicted for protocol in protocols)
+    if args.n_cells < fewest:
+        raise UsageError(f"--n-cells: {args.n_cells} predicted cells cannot be scored, write at least {fewest}")
     tasks = [open_task(name) for name in args.task]
     methods = find_methods(args.method or [])
     devices = resolve_devices(args.device)

@@ -1,0 +1,227 @@
+"""The user's commands, end to end on the tiny simulation."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anndata
+import pandas as pd
+import pytest
+
+from bench.cli import main
+from bench.store import Store
+
+PROJECT = Path(__file__).resolve().parents[2]
+TASK = "sim_double_tiny"
+METHODS = ("additive", "control", "linear", "random-cells")
+
+OWN = '''"""Own: cells of the controls, slowly where asked."""
+import os
+import time
+
+import numpy as np
+
+from methods.base import Method
+from methods.conditions import TaskKind
+
+
+class Own(Method):
+    """Control cells."""
+
+    name = "own"
+    tasks = frozenset(TaskKind)
+
+    def fit(self, train, *, seed, device, progress):
+        time.sleep(float(os.environ.get("OWN_SLEEPS", 0)))
+        if os.environ.get("OWN_FAILS"):
+            raise RuntimeError("no luck today")
+
+    def predict(self, query, *, n_cells, seed):
+        rows = np.random.default_rng(seed).integers(query.controls.n_obs, size=n_cells)
+        return query.controls.X[rows].toarray()
+'''
+
+
+def run_arguments(results: Path, *methods: str, seeds: str = "2") -> list[str]:
+    named = [part for method in methods for part in ("--method", method)]
+    return ["run", "--task", TASK, "--seeds", seeds, "--device", "cpu", "--results", str(results), *named]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder in which four methods have run with two seeds."""
+    folder = tmp_path_factory.mktemp("results")
+    assert main(run_arguments(folder, *METHODS)) == 0
+    return folder
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return str(path)
+
+
+def test_every_run_leaves_its_record_predictions_scores_and_log(results):
+    records = Store(results).records()
+    assert {(record.method, record.seed) for record in records} == {(m, s) for m in METHODS for s in (0, 1)}
+    for record in records:
+        folder = results / record.key
+        assert {file.name for file in folder.iterdir()} == {"run.json", "predictions.h5ad", "scores.parquet", "log.txt"}
+        content = json.loads((folder / "run.json").read_text())
+        assert content["peak_host_bytes"] > 1e7
+        assert content["provenance"]["versions"]["numpy"]
+        assert len(content["inputs"]["data"]) == len(content["inputs"]["split"]) == 64
+
+
+def test_nothing_but_runs_and_tables_is_left(results):
+    assert list(results.glob(".jobs/*")) == []
+    assert list(results.glob(".*.partial")) == []
+
+
+def test_a_method_that_cannot_predict_a_condition_has_no_number_there(results):
+    linear = next(record for record in Store(results).records() if record.method == "linear")
+    assert linear.unsupported
+    scored = set(Store(results).read_scores(linear.key)["condition"])
+    assert scored.isdisjoint(linear.unsupported)
+
+
+def test_the_tables_are_written_in_every_form(results):
+    names = {file.name for file in (results / "tables").iterdir()}
+    assert {f"{TASK}.calibrated{part}.{form}" for part in ("", ".comparison") for form in ("tex", "md", "csv")} == names
+    latex = (results / "tables" / f"{TASK}.calibrated.tex").read_text()
+    assert "\\toprule" in latex
+    assert "% provenance: " in latex
+
+
+def test_finished_work_is_not_done_again(results, capsys):
+    before = {file: file.stat().st_mtime_ns for file in results.glob("*/*") if file.parent.name != "tables"}
+    assert main(run_arguments(results, *METHODS)) == 0
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    out, err = capsys.readouterr()
+    assert "additive" in out
+    assert "[1/" not in err
+
+
+def test_stored_predictions_are_scored_under_another_protocol_without_training(results, capsys):
+    assert main(["table", "--task", TASK, "--protocol", "paper", "--results", str(results), "--format", "csv"]) == 0
+    table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out), comment="#")
+    assert {"rmse", "e_distance", "emd"} == set(table["metric"])
+    assert {"additive", "control", "linear", "random-cells", "technical duplicate", "oracle"} == set(table["method"])
+
+
+def test_raw_means_are_shown_beside_the_lifted_ones_when_asked(results, capsys):
+    assert main(["table", "--task", TASK, "--results", str(results), "--raw-means", "--format", "markdown"]) == 0
+    assert "additive (raw mean)" in capsys.readouterr().out
+
+
+def test_the_oracle_beats_every_method_in_the_distances_and_the_control_is_worst(results, capsys):
+    assert main(["table", "--task", TASK, "--results", str(results), "--format", "csv"]) == 0
+    table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out), comment="#")
+    energy = table[(table["metric"] == "e_distance_u") & (table["genes"] == "all")].set_index("method")["mean"]
+    assert energy["oracle"] < energy[list(METHODS)].min()
+    assert energy.idxmax() == "control"
+
+
+def test_a_run_reproduces_bit_for_bit(results, capsys):
+    key = next(record.key for record in Store(results).records() if record.method == "random-cells")
+    assert main(["reproduce", key, "--results", str(results)]) == 0
+    assert "every predicted value is identical" in capsys.readouterr().out
+
+
+def test_a_method_file_outside_the_project_runs_and_one_failure_stops_no_other(tmp_path, own, capsys, monkeypatch):
+    monkeypatch.setenv("OWN_FAILS", "1")
+    assert main(run_arguments(tmp_path / "r", own, "control", seeds="1")) == 1
+    err = capsys.readouterr().err
+    assert "FAILED, RuntimeError: no luck today" in err
+    by_method = {record.method: record for record in Store(tmp_path / "r").records()}
+    assert (by_method["own"].status, by_method["control"].status) == ("failed", "finished")
+    assert "no luck today" in by_method["own"].details["traceback"]
+
+    monkeypatch.delenv("OWN_FAILS")
+    assert main(run_arguments(tmp_path / "r", own, "control", seeds="1")) == 0
+    assert {record.status for record in Store(tmp_path / "r").records()} == {"finished"}
+
+
+def test_a_run_that_takes_too_long_is_ended_and_said_so(tmp_path, own, capsys, monkeypatch):
+    monkeypatch.setenv("OWN_SLEEPS", "600")
+    assert main([*run_arguments(tmp_path / "r", own, seeds="1"), "--time-limit", "3"]) == 1
+    assert "time limit of 3 s" in capsys.readouterr().err
+
+
+def test_after_a_kill_the_next_command_finishes_the_rest(tmp_path, own):
+    results = tmp_path / "r"
+    command = [sys.executable, "-m", "bench", *run_arguments(results, "control", own, seeds="1")]
+    first = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "OWN_SLEEPS": "600"})
+    deadline = time.monotonic() + 120
+    while not list(results.glob("*-control-*/scores.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert [record.method for record in Store(results).records()] == ["control"]
+
+    second = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert second.returncode == 0, second.stderr
+    assert "[1/1]" in second.stderr
+    assert {record.method for record in Store(results).records()} == {"control", "own"}
+    assert list(results.glob(".jobs/*")) == []
+
+
+def test_predictions_made_elsewhere_join_the_table(results, tmp_path, capsys):
+    source = next(results.glob("*-random-cells-s0-*/predictions.h5ad"))
+    adata = anndata.read_h5ad(source)[:, ::-1].copy()
+    adata.write_h5ad(tmp_path / "mine.h5ad")
+    arguments = ["--task", TASK, "--results", str(results)]
+    assert main(["score", str(tmp_path / "mine.h5ad"), "--name", "mine", *arguments]) == 0
+    assert "mine" in capsys.readouterr().out
+    assert main(["table", *arguments, "--every-metric", "--format", "csv"]) == 0
+    table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out), comment="#")
+    assert "mine" in set(table["method"])
+
+
+def test_bad_predictions_leave_nothing_behind(results, tmp_path, capsys):
+    adata = anndata.read_h5ad(next(results.glob("*-control-s0-*/predictions.h5ad")))
+    adata[adata.obs["condition"] != adata.obs["condition"].iloc[0]].copy().write_h5ad(tmp_path / "mine.h5ad")
+    before = sorted(results.iterdir())
+    assert main(["score", str(tmp_path / "mine.h5ad"), "--task", TASK, "--results", str(results)]) == 2
+    assert "1 of 5 test conditions are missing" in capsys.readouterr().err
+    assert sorted(results.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "--task", "norman_double"], 3, "bench data import"),
+        (["run", "--task", "norman_dubble"], 2, "closest: norman_double"),
+        (["run", "--task", TASK, "--method", "lineal"], 2, "closest: linear"),
+        (["run", "--task", TASK, "--protocol", "calibrate"], 2, "calibrated@1"),
+        (["run", "--task", TASK, "--device", "cuda:99"], 2, "--device cpu"),
+        (["run", "--task", TASK, "--gene-graph", "nowhere.csv"], 2, "no such file"),
+        (["run", "--task", TASK, "--n-cells", "10"], 2, "at least 100"),
+        (["table", "--task", TASK], 2, "no finished run"),
+        (["reproduce", "nothing"], 2, "there is no run 'nothing'"),
+    ],
+)
+def test_bad_requests_end_at_once_with_a_code_and_a_remedy(arguments, code, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_imports_load_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from bench.cli import build_parser\n"
+        "build_parser().format_help()\n"
+        "heavy = {'anndata', 'pandas', 'pyarrow', 'rdkit', 'rich', 'scanpy', 'scipy', 'torch'} & set(sys.modules)\n"
+        "print(sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)
+    assert done.stdout.strip() == "[]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,11 +11,13 @@ from bench.evaluator import AS_CELLS, RAW_MEAN, Evaluator, OwnRows
 from bench.metrics.declare import Metric
 from bench.protocols import Protocol
 from bench.scoring import CONTROL_CELLS, ORACLE, TECHNICAL_DUPLICATE
-from bench.store import RunRecord
+from bench.store import RunRecord, Store
 from bench.tables import Bounds, ColumnFacts, comparison_table, score_table
+from bench.tasks import Task
 from reports.model import Comparison, Spread, Table
 
 LIFTED = "predicts a mean; shown as training controls shifted to that mean, clipped at 0"
+UNDER_TABLE = ("values", "predicted cells", "cell numbers", "differential genes", "means as cells", "floor and ceiling")
 RAW = "the predicted mean itself, repeated for every cell"
 
 
@@ -67,7 +68,7 @@ class Leaderboard:
             unsupported=self._unsupported,
             conditions=self._conditions,
             bounds=self._bounds,
-            protocol_text=self._protocol_text,
+            protocol_text=f"{self.protocol.summary} Every choice: `{self._explained}`.",
             provenance=self._provenance,
         )
 
@@ -164,9 +165,15 @@ class Leaderboard:
 
     @property
     def _protocol_text(self) -> str:
-        unscored = self._own.unscored
-        left_out = "; ".join(f"{key}: {why}" for key, why in unscored.items())
-        return self.protocol.text() + (f" Not scored: {left_out}." if unscored else "")
+        choices = self.protocol.choices
+        told = "; ".join(f"{name}: {choices[name]}" for name in UNDER_TABLE if name in choices)
+        unscored = "; ".join(f"{key}: {why}" for key, why in self._own.unscored.items())
+        left_out = f" Not scored: {unscored}." if unscored else ""
+        return f"{self.protocol.summary} {told}. Every choice: `{self._explained}`.{left_out}"
+
+    @property
+    def _explained(self) -> str:
+        return f"python -m bench protocols {self.protocol.name}"
 
     @property
     def _provenance(self) -> dict[str, str]:
@@ -178,7 +185,16 @@ class Leaderboard:
         }
 
 
-def latest(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """The newest record of each (method, seed); ``records`` are oldest first."""
-    newest = {(record.method, record.seed): record for record in records}
+def shown_records(store: Store, task: Task) -> list[RunRecord]:
+    """Stored runs to tabulate: the newest of each (method, seed) that saw today's data and split.
+
+    A run on an earlier version of either predicted other conditions or other cells; its scores are
+    not comparable and it is left out.
+    """
+    current = {"data": task.dataset.hash, "split": task.split.hash}
+    newest: dict[tuple[str, int], RunRecord] = {}
+    for record in store.records():
+        same = all(record.inputs.get(name) == value for name, value in current.items())
+        if record.task == task.name and record.done and same:
+            newest[record.method, record.seed] = record
     return sorted(newest.values(), key=lambda record: (record.method, record.seed))

@@ -241,8 +241,9 @@ def _ranking_controls(heldout: HeldOut, protocol: Protocol, cell_type: str) -> M
     controls = column_moments(heldout.control_cells(cell_type, *protocol.differential_controls))
     if controls.n < 2:
         raise ProtocolError(
-            f"cell type {cell_type!r} has {controls.n} control cell in fold {' and '.join(protocol.differential_controls)}; "
-            f"protocol {protocol.label} ranks genes against 2 or more: enlarge the fold in the split's [controls]"
+            f"cell type {cell_type!r} has {controls.n} control cell to rank genes against (fold "
+            f"{', '.join(protocol.differential_controls)}), protocol {protocol.label} needs 2: enlarge the fold in the "
+            "split's [controls]"
         )
     return controls
 

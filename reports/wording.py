@@ -40,7 +40,8 @@ def comparison_caption(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _means(table: Table) -> str:
-    seeds = sorted({cell.n_seeds for cell in _cells(table)})
+    methods = [cell for row in table.rows if row.kind == "method" for cell in row.cells if cell is not None]
+    seeds = sorted({cell.n_seeds for cell in methods or _cells(table)})
     mean = f"Mean over conditions of the mean over seeds ({_number_range(seeds)})"
     if all(math.isnan(cell.spread(table.spread)) for cell in _cells(table)):
         return f"{mean}; no spread over {table.spread}, there being but one."

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from bench.evaluator import Evaluator
     from bench.external import record_predictions
-    from bench.leaderboard import Leaderboard, latest
+    from bench.leaderboard import Leaderboard, shown_records
     from bench.output import show
     from bench.protocols import get_protocol
     from bench.store import Store
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     record_predictions(
         args.predictions, task, store, evaluator, protocols, name=args.name or args.predictions.stem, seed=args.seed
     )
-    records = tuple(latest([record for record in store.records() if record.task == task.name and record.done]))
+    records = tuple(shown_records(store, task))
     for protocol in protocols:
         board = Leaderboard(evaluator, protocol, records, raw_means=args.raw_means)
         show(board, spread=args.spread, reference=args.reference)

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from bench.console import console
     from bench.errors import StoreError
     from bench.evaluator import Evaluator
-    from bench.leaderboard import Leaderboard, latest
+    from bench.leaderboard import Leaderboard, shown_records
     from bench.output import FORMATS
     from bench.protocols import get_protocol
     from bench.store import Store
@@ -39,19 +39,18 @@ def run(args: argparse.Namespace) -> int:
     from reports.terminal import print_report
 
     store = Store(args.results.resolve())
-    every = store.records()
     for name in args.task:
         task = open_task(name)
-        wanted = [r for r in every if r.task == task.name and r.done and (not args.method or r.method in args.method)]
+        wanted = [r for r in shown_records(store, task) if not args.method or r.method in args.method]
         if not any(record.status == "finished" for record in wanted):
             raise StoreError(
-                f"{store.root}: no finished run of task {task.name!r}"
+                f"{store.root}: no finished run of task {task.name!r} on its present data and split"
                 + (f" by {', '.join(args.method)}" if args.method else "")
                 + f"; `python -m bench run --task {name}` makes them"
             )
         evaluator = Evaluator(task, store)
         for label in args.protocol or ["calibrated"]:
-            board = Leaderboard(evaluator, get_protocol(label), tuple(latest(wanted)), raw_means=args.raw_means)
+            board = Leaderboard(evaluator, get_protocol(label), tuple(wanted), raw_means=args.raw_means)
             report: Report | None = (
                 board.comparison(args.reference)
                 if args.compare

@@ -310,9 +310,7 @@ def _refuse_bad_values(
     gene = genes[matrix.indices[start + where]]
     what = "a stored zero" if value == 0 else "negative" if value < 0 else "not finite"
     remedy = "call `.eliminate_zeros()`" if value == 0 else "give the values before scaling or correction"
-    raise DataError(
-        f"{origin}, {field}: {value:g} ({what}) in cell {cells[row]!r}, gene {gene!r}; {remedy}"
-    )
+    raise DataError(f"{origin}, {field}: {value:g} ({what}) in cell {cells[row]!r}, gene {gene!r}; {remedy}")
 
 
 def _check_counts_block(

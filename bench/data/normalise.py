@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 TARGET_SUM = 1e4
 _TOTALS = ("ncounts", "n_counts", "total_counts", "nCount_RNA", "UMI_count", "n_umi")
 _SAME_TOTAL = 1e-3  # relative: cells whose totals differ by less were normalised to one total
-_AGREE = 0.1  # relative spread of the target sum found cell by cell
+_AGREE = 0.9  # fraction of the cells that must lead to the same target sum
+_LARGEST_MULTIPLE = 4  # smallest counts of a cell that are believed
 _ROUND_TARGET = 0.05  # relative: a target sum so near to 10,000 is 10,000
 
 
@@ -145,7 +146,7 @@ def _largest_sum(matrix: csr_matrix, kind: Kind) -> float:
 
 
 def _by_totals(units: np.ndarray, obs: pd.DataFrame) -> tuple[float, str]:
-    """One molecule of a cell counts for target / total, so unit x total is the target, the same in most cells."""
+    """One molecule of a cell counts for target / total, so unit x total is the target, or a small multiple of it."""
     for name in _TOTALS:
         if name not in obs:
             continue
@@ -154,9 +155,12 @@ def _by_totals(units: np.ndarray, obs: pd.DataFrame) -> tuple[float, str]:
         found = found[np.isfinite(found) & (found > 0)]
         if not found.size:
             continue
-        low, middle, high = np.percentile(found, [10, 50, 90])
-        if high > low * (1 + _AGREE):
+        # A cell whose smallest count is two or three gives a multiple.
+        multiple = found / np.percentile(found, 5)
+        whole = np.clip(np.rint(multiple), 1, _LARGEST_MULTIPLE)
+        if np.mean(np.abs(multiple / whole - 1) < _ROUND_TARGET) < _AGREE:
             continue
+        middle = float(np.median(found / whole))
         target = TARGET_SUM if abs(middle / TARGET_SUM - 1) < _ROUND_TARGET else float(f"{middle:.4g}")
         return target, f"target sum {target:g}: one molecule x obs.{name} is {middle:.5g} in the median cell"
     return TARGET_SUM, f"target sum not in the file, {TARGET_SUM:g} assumed"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -183,6 +184,15 @@ def test_predictions_made_elsewhere_join_the_table(results, tmp_path, capsys):
     assert main(["table", *arguments, "--every-metric", "--format", "csv"]) == 0
     table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out), comment="#")
     assert "mine" in set(table["method"])
+
+
+def test_runs_on_other_data_are_not_tabulated(results, tmp_path, capsys):
+    stale = tmp_path / "r"
+    for record in Store(results).records():
+        changed = replace(record, inputs={**record.inputs, "data": "of an earlier import"})
+        Store(stale).write(changed, {})
+    assert main(["table", "--task", TASK, "--results", str(stale)]) == 2
+    assert "no finished run" in capsys.readouterr().err
 
 
 def test_bad_predictions_leave_nothing_behind(results, tmp_path, capsys):

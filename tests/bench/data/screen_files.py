@@ -133,7 +133,9 @@ def chemcpa(n_cells: int = 60) -> AnnData:
 
 def kang(n_cells: int = 40) -> AnnData:
     """A stimulation under names no layout has."""
-    return screen({"stim": cycle(["CTRL", "STIM"], n_cells), "cell_type": [["B", "NK"][i // 2 % 2] for i in range(n_cells)]})
+    return screen(
+        {"stim": cycle(["CTRL", "STIM"], n_cells), "cell_type": [["B", "NK"][i // 2 % 2] for i in range(n_cells)]}
+    )
 
 
 def provenance(modality: str = "gene", *, has_counts: bool = True) -> dict[str, Any]:

@@ -108,8 +108,14 @@ FLAWS: dict[str, tuple[Callable[[AnnData], None], str]] = {
     "a target sum of zero": (with_provenance(target_sum=0.0), r"\['target_sum'\]: found 0.0"),
     "a missing column": (no_condition, r"obs: column 'condition' is missing \(there are control, "),
     "a missing cell type": (with_obs("cell_type", 0, np.nan), r"obs\['cell_type'\]: must hold a string in every row"),
-    "a control flag that contradicts": (with_obs("control", 0, False), r"obs\['control'\]: 1 cells contradict.*'cell0'"),
-    "a key out of order": (with_obs("condition", 2, "KLF1+AHR|A549"), r"'KLF1\+AHR\|A549' is not canonical.*'AHR\+KLF1\|A549'"),
+    "a control flag that contradicts": (
+        with_obs("control", 0, False),
+        r"obs\['control'\]: 1 cells contradict.*'cell0'",
+    ),
+    "a key out of order": (
+        with_obs("condition", 2, "KLF1+AHR|A549"),
+        r"'KLF1\+AHR\|A549' is not canonical.*'AHR\+KLF1\|A549'",
+    ),
     "a key without cell type": (with_obs("condition", 0, "ctrl"), r"'ctrl' is not canonical.*'ctrl\|A549'"),
     "a cell type without controls": (no_controls_of_k562, r"obs\['control'\]: no control cells in cell type 'K562'"),
     "counts that are not there": (without_counts, r"\['has_counts'\]: says True but layers\['counts'\] is absent"),
@@ -180,7 +186,9 @@ def scrambled(matrix: csr_matrix) -> csr_matrix:
 def test_the_hash_is_of_the_content_not_of_how_it_is_stored() -> None:
     adata, other = canonical_genes_screen(), canonical_genes_screen()
     other.X = scrambled(other.X)
-    other.obs["condition"] = pd.Categorical(other.obs["condition"], categories=sorted(set(other.obs["condition"]))[::-1])
+    other.obs["condition"] = pd.Categorical(
+        other.obs["condition"], categories=sorted(set(other.obs["condition"]))[::-1]
+    )
     other.uns["bench"]["importer"] = "elsewhere"
     other.var["ensembl_id"] = "ENSG"
     assert content_hash(adata) == content_hash(other)

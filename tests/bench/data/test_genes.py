@@ -17,7 +17,9 @@ def test_symbols_are_taken_where_the_index_holds_ensembl_identifiers() -> None:
 
 
 def test_symbols_in_the_index_stay_whatever_else_var_holds() -> None:
-    genes, rows, _ = canonical_genes(pd.DataFrame({"gene_name": ["X", "Y", "Z"], "ensembl_id": IDS}, index=list("ABC")), "f")
+    genes, rows, _ = canonical_genes(
+        pd.DataFrame({"gene_name": ["X", "Y", "Z"], "ensembl_id": IDS}, index=list("ABC")), "f"
+    )
     assert genes.index.tolist() == ["A", "B", "C"]
     assert genes["ensembl_id"].tolist() == IDS
     assert [row[1] for row in rows] == ["var index", "var.ensembl_id"]
@@ -41,7 +43,9 @@ def test_identifiers_without_symbols_are_kept_and_reported() -> None:
 
 
 def test_repeated_symbols_that_nothing_tells_apart_are_refused() -> None:
-    with pytest.raises(DataError, match=r"file, var index: 1 gene names occur more than once \(A\).*var_names_make_unique"):
+    with pytest.raises(
+        DataError, match=r"file, var index: 1 gene names occur more than once \(A\).*var_names_make_unique"
+    ):
         canonical_genes(pd.DataFrame(index=["A", "B", "A"]), "file")
 
 

@@ -18,7 +18,9 @@ GENES = LabelStyle("gene", frozenset({"ctrl"}), "+")
 
 
 @given(st.lists(names, min_size=1, max_size=3, unique=True), st.randoms(), st.booleans())
-def test_the_order_of_genes_and_a_ctrl_among_them_do_not_matter(genes: list[str], order: object, with_ctrl: bool) -> None:
+def test_the_order_of_genes_and_a_ctrl_among_them_do_not_matter(
+    genes: list[str], order: object, with_ctrl: bool
+) -> None:
     shuffled = [*genes, *(["ctrl"] if with_ctrl else [])]
     order.shuffle(shuffled)  # type: ignore[attr-defined]
     assert GENES.read("+".join(shuffled), {}) == "+".join(sorted(genes))
@@ -30,7 +32,9 @@ def test_a_canonical_label_reads_as_itself(genes: list[str]) -> None:
     assert GENES.read(label, {}) == label == canonical_key(label)
 
 
-@pytest.mark.parametrize("label", ["control", "CTRL", "DMSO", "Vehicle", "non-targeting", "Non-Targeting", "NT", "negative control"])
+@pytest.mark.parametrize(
+    "label", ["control", "CTRL", "DMSO", "Vehicle", "non-targeting", "Non-Targeting", "NT", "negative control"]
+)
 def test_the_usual_names_of_a_control_are_known(label: str) -> None:
     assert is_control_word(label)
 

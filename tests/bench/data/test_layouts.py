@@ -46,7 +46,13 @@ def read(adata: AnnData, **hints: object) -> Reading:
         (pertpy_norman, {}, "pertpy", "perturbation_name", "gene"),
         (sciplex, {}, "scperturb", "perturbation", "treatment"),
         (chemcpa, {}, "chemcpa", "condition", "treatment"),
-        (kang, {"perturbation": "stim", "controls": ("CTRL",), "modality": "treatment"}, "generic", "stim", "treatment"),
+        (
+            kang,
+            {"perturbation": "stim", "controls": ("CTRL",), "modality": "treatment"},
+            "generic",
+            "stim",
+            "treatment",
+        ),
     ],
 )
 def test_each_layout_is_recognised(
@@ -74,7 +80,9 @@ def test_layouts_that_read_cells_differently_are_listed_not_chosen_from() -> Non
     adata = gears()
     adata.obs["perturbation"] = cycle(["control", "AHR"], adata.n_obs)
     adata.obs["perturbation_type"] = "CRISPRa"
-    with pytest.raises(DataError, match=r"fits several layouts.*gears: genes in obs.condition.*scperturb: genes in obs.pert"):
+    with pytest.raises(
+        DataError, match=r"fits several layouts.*gears: genes in obs.condition.*scperturb: genes in obs.pert"
+    ):
         read(adata)
     assert read(adata, layout="scperturb").perturbation.name == "perturbation"
     assert read(adata, perturbation="condition").layout == "gears"
@@ -93,7 +101,9 @@ def test_a_layout_that_was_asked_for_and_does_not_fit_says_what_it_looks_for() -
 
 
 def test_a_column_that_is_not_there_is_named_with_the_closest() -> None:
-    with pytest.raises(DataError, match=r"--cell-type-key: there is no obs column 'celltype' \(closest: cell_type; columns: "):
+    with pytest.raises(
+        DataError, match=r"--cell-type-key: there is no obs column 'celltype' \(closest: cell_type; columns: "
+    ):
         read(gears(), cell_type="celltype")
 
 
@@ -104,7 +114,9 @@ def test_a_control_that_is_not_there_is_named_with_the_frequent_values() -> None
 
 def test_a_column_without_a_usual_control_asks_for_it() -> None:
     adata = screen({"drug": cycle(["A", "B"], 20)})
-    with pytest.raises(DataError, match=r"which value of obs.drug is the control with `--control` \('A' \(10\), 'B' \(10\)\)"):
+    with pytest.raises(
+        DataError, match=r"which value of obs.drug is the control with `--control` \('A' \(10\), 'B' \(10\)\)"
+    ):
         read(adata, perturbation="drug", modality="treatment")
 
 
@@ -195,7 +207,9 @@ def test_doses_of_a_gene_screen_are_refused_when_named_and_ignored_when_not() ->
     assert read(gears()).dose is None
 
 
-@pytest.mark.parametrize(("unit", "nanomolar"), [("nM", 1.0), ("uM", 1e3), ("µM", 1e3), ("mM", 1e6), ("M", 1e9), ("pM", 1e-3)])
+@pytest.mark.parametrize(
+    ("unit", "nanomolar"), [("nM", 1.0), ("uM", 1e3), ("µM", 1e3), ("mM", 1e6), ("M", 1e9), ("pM", 1e-3)]
+)
 def test_a_dose_unit_beside_the_doses_is_read(unit: str, nanomolar: float) -> None:
     adata = sciplex()
     adata.obs["dose_unit"] = unit

@@ -43,36 +43,43 @@ def test_excess_and_debiased_made_by_hand():
     assert earth_movers_debiased(pair(x, y)) == pytest.approx(3.5 - 0.5 - 1)
 
 
-def averages(metric, change) -> tuple[float, float]:
-    """Mean and its standard error of a metric over samples whose prediction is the changed truth."""
-    found = np.array(
-        [
-            metric(pair(change(negative_binomial(24, 60, seed=2 * draw)), negative_binomial(24, 60, seed=2 * draw + 1)))
-            for draw in range(80)
-        ]
-    )
-    return float(found.mean()), float(found.std() / np.sqrt(found.size))
+def sparse(seed: int) -> np.ndarray:
+    """20 cells of 80 genes, each on in 1 to 30 % of the cells at a level that varies: (20, 80)."""
+    rng = np.random.default_rng(seed)
+    on = rng.random((20, 80)) < np.linspace(0.01, 0.3, 80)
+    return on * rng.lognormal(0.7, 0.2, (20, 80))
+
+
+def samples(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of samples of one sparse population."""
+    return [(sparse(2 * draw), sparse(2 * draw + 1)) for draw in range(count)]
+
+
+def standard_error(found: list[float]) -> float:
+    return float(np.std(found) / np.sqrt(len(found)))
 
 
 @pytest.mark.parametrize("metric", [earth_movers_excess, earth_movers_debiased])
 def test_the_truth_scores_zero_on_average(metric):
-    mean, error = averages(metric, lambda cells: cells)
-    assert abs(mean) < 4 * error
+    found = [metric(pair(x, y)) for x, y in samples(80)]
+    assert abs(np.mean(found)) < 4 * standard_error(found)
 
 
 def without_rare_genes(cells: np.ndarray) -> np.ndarray:
-    return cells * ((cells > 0).mean(axis=0) > 0.15)
+    return cells * (np.linspace(0.01, 0.3, 80) > 0.05)
 
 
-CHEATS = {"scaled down": lambda cells: 0.95 * cells, "rare genes switched off": without_rare_genes}
+CHEATS = {"scaled down": lambda cells: 0.9 * cells, "rare genes switched off": without_rare_genes}
 
 
 @pytest.mark.parametrize("cheat", CHEATS.values(), ids=CHEATS.keys())
-def test_shrinking_lowers_the_excess_below_the_truths_but_not_the_debiased_distance(cheat):
-    excess, error = averages(earth_movers_excess, cheat)
-    debiased, debiased_error = averages(earth_movers_debiased, cheat)
-    assert excess < -4 * error
-    assert debiased > 4 * debiased_error
+def test_shrinking_the_truth_lowers_its_excess_but_not_its_debiased_distance(cheat):
+    def gains(metric) -> list[float]:
+        return [metric(pair(x, y)) - metric(pair(cheat(x), y)) for x, y in samples(80)]
+
+    by_excess, by_debiased = gains(earth_movers_excess), gains(earth_movers_debiased)
+    assert np.mean(by_excess) > 4 * standard_error(by_excess)
+    assert np.mean(by_debiased) < 0
 
 
 @given(st.integers(0, 50), st.floats(0.2, 3.0), st.floats(0.0, 1.0))
@@ -83,4 +90,4 @@ def test_the_debiased_distance_is_not_negative_on_average_for_any_distribution(s
     for draw in range(60):
         x = scale * negative_binomial(8, 10, seed=1000 * seed + draw) * (rng.random((8, 10)) > zeroed)
         found.append(earth_movers_debiased(pair(x, negative_binomial(8, 10, seed=77_000 + draw))))
-    assert np.mean(found) > -4.5 * np.std(found) / np.sqrt(len(found))
+    assert np.mean(found) > -4.5 * standard_error(found)

@@ -93,7 +93,7 @@ def test_shared_controls_correlate_without_any_effect_and_disjoint_ones_do_not()
 
 def test_the_perturbed_mean_takes_away_what_all_perturbations_share():
     common = np.array([2.0, 0.0, 1.0, 3.0])
-    x, y = common + [0.1, 0.0, 0.0, 0.0], common + [0.0, 0.1, 0.0, 0.0]
+    x, y = common + np.array([0.1, 0.0, 0.0, 0.0]), common + np.array([0.0, 0.1, 0.0, 0.0])
     assert pearson_delta(pair([x], [y])) > 0.99
     assert pearson_delta_perturbed_mean(pair([x], [y], perturbed_mean=common)) < 0
 

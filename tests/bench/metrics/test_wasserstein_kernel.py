@@ -33,7 +33,7 @@ def test_sizes_with_and_without_common_factors_agree_with_optimal_transport(n, m
 
 
 def test_a_distance_made_by_hand():
-    # quantile functions on the thirds and halves: |0-1|/3 + |0-1|/6 + |3-2|... of {0,0,3} against {1,2}
+    # |0 - 1| on the first half of all quantiles, |0 - 2| up to two thirds, |3 - 2| on the last third
     assert gene_wasserstein(cells([[0.0], [0.0], [3.0]]), cells([[1.0], [2.0]])) == pytest.approx([7 / 6])
 
 
@@ -66,7 +66,7 @@ def test_genes_in_several_slabs_and_blocks_come_out_in_order(monkeypatch):
     whole = gene_wasserstein(cells(x), cells(y))
     monkeypatch.setattr("bench.metrics.cells._GENES_AT_ONCE", 3)
     monkeypatch.setattr("bench.metrics.cells._BLOCK_BYTES", 8 * 12 * 7)
-    assert gene_wasserstein(cells(x), cells(y)).tolist() == whole.tolist()
+    assert gene_wasserstein(cells(x), cells(y)) == pytest.approx(whole, rel=1e-12)
 
 
 def test_halves_are_compared_across_and_within():
@@ -83,7 +83,7 @@ def test_halves_need_two_cells_on_either_side():
 
 
 def test_memory_does_not_grow_with_the_dense_size():
-    n, g = 20_000, 2_000
+    n, g = 10_000, 4_000
     x, y = (Cells(random_sparse(n, g, density=0.005, format="csr", dtype=np.float32, rng=seed)) for seed in (0, 1))
     tracemalloc.start()
     gene_wasserstein(x, y)

@@ -15,7 +15,7 @@ from bench.predictions import Predictions
 _LARGEST = 30.0  # log1p of a trillion transcripts: no log-normalised value comes near it
 _ENOUGH_VALUES = 50  # stored values from which on "all of them are integers" cannot be chance
 _NAMED = 5
-_NORMALISE = "log-normalise: sc.pp.normalize_total(adata, target_sum=1e4); sc.pp.log1p(adata)"
+_NORMALISE = "log-normalise them with scanpy.pp.normalize_total(adata, target_sum=1e4), then scanpy.pp.log1p(adata)"
 
 
 def check_predictions(predictions: Predictions, genes: pd.Index, conditions: Collection[str], n_cells: int) -> None:
@@ -117,7 +117,7 @@ def _check_values(key: str, cells: csr_matrix, genes: pd.Index, output: str) -> 
         row, gene, value = _entry(cells, genes, int(np.argmax(cells.data)))
         raise PredictionError(
             f"condition {key!r}, cell {row}, gene {gene!r}: value {value:g} is too large for log-normalised "
-            f"expression; these look like counts. {_NORMALISE}"
+            f"expression; these look like counts: {_NORMALISE}"
         )
 
 
@@ -136,7 +136,7 @@ def _check_not_counts(predictions: Predictions, genes: pd.Index) -> None:
     row, gene, value = _entry(predictions.cells[key], genes, position)
     raise PredictionError(
         f"condition {key!r}, cell {row}, gene {gene!r}: value {value:g}, and all {seen} values above 0 are integers; "
-        f"these look like counts. {_NORMALISE}"
+        f"these look like counts: {_NORMALISE}"
     )
 
 

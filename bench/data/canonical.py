@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from bench.atomic import atomic_file
+from bench.data.digests import hash_column, hash_matrix, hash_names
+from bench.data.value_checks import check_storage, check_values
 from bench.errors import DataError
 from methods.conditions import Condition, ConditionError, Modality, gene_condition, treatment_condition
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from scipy.sparse import csr_matrix
 
 SCHEMA = 1
 OBS_COLUMNS: tuple[str, ...] = ("condition", "control", "cell_type", "perturbation")
@@ -34,9 +35,6 @@ PROVENANCE: Mapping[str, type | tuple[type, ...]] = {
     "has_counts": bool,
 }
 _REIMPORT = "re-import it with `python -m bench data import`"
-_BLOCK = 1_000_000  # stored values looked at together
-_SUM_SLACK = 1e-3  # float32 rounding of log1p, summed over a cell
-_RATIO_SLACK = 1e-3
 
 
 def columns_of(modality: Modality) -> tuple[str, ...]:
@@ -106,13 +104,11 @@ def conditions_of(obs: pd.DataFrame, modality: Modality) -> dict[str, Condition]
                 f"obs['condition']: {str(row.condition)!r} is not canonical; its perturbation, dose and cell type "
                 f"give {condition.key!r}"
             )
-        if (
-            condition.smiles is not None
-            and structures.setdefault(condition.label, condition.smiles) != condition.smiles
-        ):
+        smiles = condition.smiles or ""
+        if structures.setdefault(condition.label, smiles) != smiles:
             raise DataError(
                 f"obs['smiles']: {condition.label!r} has two structures, {structures[condition.label]!r} and "
-                f"{condition.smiles!r}; give the drug one structure, or two names"
+                f"{smiles!r}; give the drug one structure, or two names"
             )
         conditions[condition.key] = condition
     return dict(sorted(conditions.items()))
@@ -158,7 +154,7 @@ def check_canonical(adata: AnnData, origin: str) -> None:
     except DataError as error:
         raise DataError(f"{origin}, {error}") from error
     _check_controls(adata.obs, conditions, origin)
-    _check_storage(adata.X, "X", adata.shape, origin)
+    check_storage(adata.X, "X", adata.shape, origin)
     if bool(provenance["has_counts"]) != ("counts" in adata.layers):
         raise DataError(
             f"{origin}, uns['bench']['has_counts']: says {provenance['has_counts']} but layers['counts'] is "
@@ -166,12 +162,12 @@ def check_canonical(adata: AnnData, origin: str) -> None:
         )
     counts = adata.layers.get("counts")
     if counts is not None:
-        _check_storage(counts, "layers['counts']", adata.shape, origin)
+        check_storage(counts, "layers['counts']", adata.shape, origin)
         if not (np.array_equal(counts.indptr, adata.X.indptr) and np.array_equal(counts.indices, adata.X.indices)):
             raise DataError(
                 f"{origin}, layers['counts']: its zeros are not where X has them; normalise X from these counts"
             )
-    _check_values(adata.X, counts, float(provenance["target_sum"]), adata.obs_names, adata.var_names, origin)
+    check_values(adata.X, counts, float(provenance["target_sum"]), adata.obs_names, adata.var_names, origin)
 
 
 def check_names(names: pd.Index, field: str, origin: str) -> None:
@@ -242,98 +238,6 @@ def _check_controls(obs: pd.DataFrame, conditions: Mapping[str, Condition], orig
         raise DataError(f"{origin}, obs['control']: every cell is a control; there is nothing to predict")
 
 
-def _check_storage(matrix: Any, field: str, shape: tuple[int, int], origin: str) -> None:
-    if getattr(matrix, "format", None) != "csr" or matrix.dtype != np.float32:
-        kind = f"{getattr(matrix, 'format', type(matrix).__name__)} {getattr(matrix, 'dtype', '')}"
-        raise DataError(
-            f"{origin}, {field}: is {kind}, must be CSR float32; `scipy.sparse.csr_matrix(X, dtype='float32')`"
-        )
-    if matrix.shape != shape:
-        raise DataError(f"{origin}, {field}: shape is {matrix.shape}, must be {shape} (cells, genes)")
-    if not matrix.has_canonical_format:
-        raise DataError(f"{origin}, {field}: indices are unsorted or repeated; call `.sum_duplicates()`")
-
-
-def row_blocks(indptr: np.ndarray, n_values: int = _BLOCK) -> Iterator[tuple[int, int]]:
-    """Cut the rows of a CSR matrix into (first, last + 1) blocks of about ``n_values`` stored values."""
-    n_rows = indptr.size - 1
-    first = 0
-    while first < n_rows:
-        last = int(np.searchsorted(indptr, indptr[first] + n_values, side="right")) - 1
-        last = min(max(last, first + 1), n_rows)
-        yield first, last
-        first = last
-
-
-def _check_values(
-    matrix: csr_matrix, counts: csr_matrix | None, target_sum: float, cells: pd.Index, genes: pd.Index, origin: str
-) -> None:
-    whole = bool(matrix.nnz)
-    for first, last in row_blocks(matrix.indptr):
-        start, stop = matrix.indptr[first], matrix.indptr[last]
-        values = matrix.data[start:stop]
-        _refuse_bad_values(values, matrix, start, "X", cells, genes, origin)
-        whole = whole and bool(np.all(values == np.rint(values)))
-        lengths = np.diff(matrix.indptr[first : last + 1])
-        rows = np.repeat(np.arange(last - first), lengths)
-        with np.errstate(over="ignore"):  # an infinite total is refused like any other that is too high
-            linear = np.expm1(values.astype(np.float64))
-        totals = np.bincount(rows, weights=linear, minlength=last - first)
-        high = np.flatnonzero(~(totals <= target_sum * (1 + _SUM_SLACK)))
-        if high.size:
-            cell = cells[first + high[0]]
-            raise DataError(
-                f"{origin}, X: cell {cell!r} sums to {totals[high[0]]:.6g} before the logarithm, more than the "
-                f"target of {target_sum:g}: the values are not log1p of counts per {target_sum:g}. "
-                "Normalise the counts (scanpy: normalize_total, log1p)"
-            )
-        if counts is not None:
-            block = counts.data[start:stop]
-            _refuse_bad_values(block, counts, start, "layers['counts']", cells, genes, origin)
-            _check_counts_block(block, linear, lengths, cells[first:last], origin)
-    if whole:
-        raise DataError(
-            f"{origin}, X: every value is a whole number, so these are counts, not log values; "
-            "normalise them (scanpy: normalize_total, log1p)"
-        )
-
-
-def _refuse_bad_values(
-    values: np.ndarray, matrix: csr_matrix, start: int, field: str, cells: pd.Index, genes: pd.Index, origin: str
-) -> None:
-    bad = ~(np.isfinite(values) & (values > 0))
-    if not bad.any():
-        return
-    where = int(np.flatnonzero(bad)[0])
-    value = values[where]
-    row = int(np.searchsorted(matrix.indptr, start + where, side="right")) - 1
-    gene = genes[matrix.indices[start + where]]
-    what = "a stored zero" if value == 0 else "negative" if value < 0 else "not finite"
-    remedy = "call `.eliminate_zeros()`" if value == 0 else "give the values before scaling or correction"
-    raise DataError(f"{origin}, {field}: {value:g} ({what}) in cell {cells[row]!r}, gene {gene!r}; {remedy}")
-
-
-def _check_counts_block(
-    counts: np.ndarray, linear: np.ndarray, lengths: np.ndarray, cells: pd.Index, origin: str
-) -> None:
-    """Counts are whole numbers, and in every cell X before the logarithm is a multiple of them."""
-    if np.any(counts != np.rint(counts)):
-        odd = counts[counts != np.rint(counts)][0]
-        raise DataError(f"{origin}, layers['counts']: {odd!r} is not a whole number; give raw counts or leave them out")
-    filled = np.flatnonzero(lengths)
-    if not filled.size:
-        return
-    starts = np.concatenate(([0], np.cumsum(lengths[filled])[:-1]))
-    factor = linear / counts
-    low, high = np.minimum.reduceat(factor, starts), np.maximum.reduceat(factor, starts)
-    wrong = np.flatnonzero(high > low * (1 + _RATIO_SLACK))
-    if wrong.size:
-        raise DataError(
-            f"{origin}, layers['counts']: in cell {cells[filled[wrong[0]]]!r} X is not the normalised counts; "
-            "normalise X from these counts, or leave the layer out"
-        )
-
-
 def content_hash(adata: AnnData) -> str:
     """SHA-256 of everything that decides a result: values, counts, canonical columns, names, target sum.
 
@@ -355,40 +259,14 @@ def content_hash(adata: AnnData) -> str:
         "target_sum": float(provenance["target_sum"]),
     }
     digest.update(json.dumps(head, sort_keys=True).encode())
-    digest.update(_hash_names(adata.obs_names))
-    digest.update(_hash_names(adata.var_names))
+    digest.update(hash_names(adata.obs_names))
+    digest.update(hash_names(adata.var_names))
     for column in columns_of(modality):
-        digest.update(column.encode() + _hash_column(adata.obs[column]))
-    digest.update(b"X" + _hash_matrix(adata.X))
+        digest.update(column.encode() + hash_column(adata.obs[column]))
+    digest.update(b"X" + hash_matrix(adata.X))
     if "counts" in adata.layers:
-        digest.update(b"counts" + _hash_matrix(adata.layers["counts"]))
+        digest.update(b"counts" + hash_matrix(adata.layers["counts"]))
     return digest.hexdigest()
-
-
-def _hash_names(names: pd.Index) -> bytes:
-    return hashlib.sha256(json.dumps([str(name) for name in names]).encode()).digest()
-
-
-def _hash_column(values: pd.Series) -> bytes:
-    if values.dtype == bool or pd.api.types.is_float_dtype(values):
-        numbers = np.where(np.isnan(values.to_numpy(np.float64)), np.nan, values.to_numpy(np.float64))
-        return hashlib.sha256(numbers.astype("<f8").tobytes()).digest()
-    codes, levels = pd.factorize(values.astype(object), sort=True)
-    digest = hashlib.sha256(json.dumps([str(level) for level in levels]).encode())
-    digest.update(codes.astype("<i8").tobytes())
-    return digest.digest()
-
-
-def _hash_matrix(matrix: csr_matrix) -> bytes:
-    lengths, indices, values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-    for first, last in row_blocks(matrix.indptr):
-        block = matrix[first:last]
-        block.sum_duplicates()
-        block.eliminate_zeros()
-        lengths.update(np.diff(block.indptr).astype("<i8").tobytes())
-        indices.update(block.indices.astype("<i4").tobytes())
-        values.update(block.data.astype("<f4").tobytes())
-    return lengths.digest() + indices.digest() + values.digest()
 
 
 def write_dataset(adata: AnnData, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,7 +62,10 @@ def read_frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:
         raise DataError(
             f"{path}, {part}: written by anndata < 0.7; open it with that version and save it with a newer one"
         )
-    frame = read_elem(node)
+    with warnings.catch_warnings():
+        # Old files lack a mark on each column; what is read is checked all the same.
+        warnings.filterwarnings("ignore", message=".*written without encoding metadata")
+        frame = read_elem(node)
     if not isinstance(frame, pd.DataFrame):
         raise DataError(
             f"{path}, {part}: stored as {type(frame).__name__}, must be a data frame; write it with anndata"

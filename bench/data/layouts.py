@@ -92,6 +92,8 @@ def _not_recognised(table: Table, hints: Hints) -> str:
     if hints.perturbation is not None:
         values = frequent(as_text(table.obs[hints.perturbation]))
         return f"{message}Say which value of obs.{hints.perturbation} is the control with `--control` ({values})"
+    if hints.controls:
+        message += f"None of the usual columns has the value {hints.controls[0]!r} of --control. "
     options = [
         f"--perturbation-key {column} --control {value}"
         for column in table.obs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bench.data.canonical import row_blocks
+from bench.data.blocks import row_blocks
 from bench.data.scale import UNDO, Kind, Scale, cell_units
 from bench.errors import DataError
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bench.data.canonical import row_blocks
+from bench.data.blocks import row_blocks
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -68,7 +68,7 @@ class Pharmacology:
         column = self.lines.index(line)
         engaged = hill(dose, self.ec50[row, column], self.slope[row]) * self.activity[row] * self.sensitivity[column]
         effect = LARGEST_CHANGE * np.tanh(engaged @ self.pathways / LARGEST_CHANGE)
-        return Response(effect[None], (engaged @ self.switches)[None], np.array([DRUG_ESCAPE]))
+        return Response(effect[None], (engaged @ self.switches)[None], DRUG_ESCAPE)
 
 
 def pathway_regulators(rng: np.random.Generator, genes: tuple[str, ...], n_modules: int) -> list[list[str]]:

@@ -15,7 +15,7 @@ from bench.simulation.presets import GenePreset
 from bench.simulation.responses import Response
 
 LARGEST_CHANGE = 2.5
-LARGEST_PAIR_CHANGE = 3.5
+LARGEST_PAIR_CHANGE = 4.5
 """Natural-log changes at which effects of singles and pairs level off."""
 OWN_CHANGE = {"knock-down": -1.8, "activation": 2.2}
 """Change of the perturbed gene itself: 84 % knock-down, nine-fold activation."""
@@ -81,34 +81,39 @@ def make_genetics(
     switches = sign * shift[:, None] * direction[[network.module[gene] for gene in design.genes]]
     escape = rng.beta(2.0, 8.0, len(design.genes))
     singles = {
-        gene: Response(effects[row : row + 1], switches[row : row + 1], escape[row : row + 1])
+        gene: Response(effects[row : row + 1], switches[row : row + 1], float(escape[row]))
         for row, gene in enumerate(design.genes)
     }
     responses = dict(singles)
     pairs: dict[str, Pair] = {}
     for key, name in design.interactions.items():
-        first, second = key.split("+")
+        genes = key.split("+")
         pairs[key] = Pair(name, *draw_coefficients(rng, INTERACTIONS[name]))
-        foreign = int(rng.choice([m for m in range(preset.n_modules) if m != network.module[first]]))
-        novel = network.targets[foreign, :n_genes] + rng.standard_normal(n_genes) * (raw[0] != 0)
-        responses[key] = _pair_response(pairs[key], singles[first], singles[second], novel)
-        own_genes = [index[gene] for gene in (first, second) if gene in index]
-        responses[key].effects[2, own_genes] = 0.0  # a guide hits its own gene whatever else happens
+        foreign = int(rng.choice([m for m in range(preset.n_modules) if m != network.module[genes[0]]]))
+        own_genes = [index.get(gene) for gene in genes]
+        responses[key] = _pair_response(
+            pairs[key], [singles[gene] for gene in genes], network.targets[foreign, :n_genes], own_genes
+        )
     return Genetics(responses, pairs)
 
 
-def _pair_response(pair: Pair, first: Response, second: Response, novel: np.ndarray) -> Response:
-    """Join two singles and the interaction that turns their sum into a · first + b · second + novel."""
-    fitted = pair.first * first.effects[0] + pair.second * second.effects[0]
-    length = INTERACTIONS[pair.interaction].novel * np.linalg.norm(fitted)
-    extra = length * novel / np.linalg.norm(novel)
-    total = LARGEST_PAIR_CHANGE * np.tanh((fitted + extra) / LARGEST_PAIR_CHANGE)
-    interaction = total - first.effects[0] - second.effects[0]
-    shift = (pair.first - 1.0) * first.switches[0] + (pair.second - 1.0) * second.switches[0]
+def _pair_response(
+    pair: Pair, singles: list[Response], foreign: np.ndarray, own_genes: list[int | None]
+) -> Response:
+    """Response to a · first + b · second + an effect along ``foreign`` that neither single has."""
+    coefficients = np.array([[pair.first], [pair.second]])
+    parts = coefficients * np.vstack([single.effects for single in singles])
+    fitted = parts.sum(axis=0)
+    extra = INTERACTIONS[pair.interaction].novel * np.linalg.norm(fitted) * foreign / np.linalg.norm(foreign)
+    novel = LARGEST_PAIR_CHANGE * np.tanh((fitted + extra) / LARGEST_PAIR_CHANGE) - fitted
+    for part, (own, single) in enumerate(zip(own_genes, singles, strict=True)):
+        if own is not None:  # a guide hits its own gene whatever the other one does
+            parts[part, own] = single.effects[0, own]
+            novel[own] = 0.0
     return Response(
-        np.stack([first.effects[0], second.effects[0], interaction]),
-        np.stack([first.switches[0], second.switches[0], shift]),
-        np.concatenate([first.escape, second.escape]),
+        np.vstack([parts, novel]),
+        np.vstack([coefficients * np.vstack([single.switches for single in singles]), np.zeros_like(singles[0].switches)]),
+        float(np.mean([single.escape for single in singles])),
     )
 
 

@@ -48,6 +48,10 @@ INTERACTIONS: Mapping[str, Interaction] = {
     "synergy": Interaction(pairs=30, first=1.08, second=0.90, spread=0.20, novel=0.50, ordered=False),
 }
 
+DILUTION = 1.1
+"""Coefficients fitted to mean profiles come out about a tenth lower than the coefficients of the
+effects themselves: means of log values level off, and the singles are measured with noise."""
+
 ALIKE = ("redundant", "synergy")
 """Classes whose two genes act alike: published median correlation of the singles .77 and .54, .40 over all pairs."""
 
@@ -62,8 +66,9 @@ def quota(total: int) -> dict[str, int]:
 
 
 def draw_coefficients(rng: np.random.Generator, interaction: Interaction) -> tuple[float, float]:
-    """Coefficients of one pair of the class, kept within the published range (0, 1.6)."""
-    pair = np.clip(rng.normal([interaction.first, interaction.second], interaction.spread), 0.02, 1.6)
+    """True coefficients of one pair of the class; kept within (0, 1.6), the published range."""
+    pair = DILUTION * rng.normal([interaction.first, interaction.second], interaction.spread)
+    pair = np.clip(pair, 0.02, 1.6)
     if interaction.ordered and rng.random() < 0.5:
         pair = pair[::-1]
     return float(pair[0]), float(pair[1])

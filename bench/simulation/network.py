@@ -144,4 +144,4 @@ class _Edges:
             for hub, share in zip(hubs.tolist(), shares.tolist(), strict=True):
                 self.edge(source, hub, sign * share)
             if self._rng.random() < FEEDBACK_SHARE:
-                self.edge(int(self._rng.choice(hubs)), source, self._rng.uniform(2.0, 3.0))
+                self.edge(int(self._rng.choice(hubs)), source, self._rng.uniform(0.8, 1.6))

@@ -139,18 +139,18 @@ _TINY_DRUGS = ("Belinostat", "Cimetidine", "Panobinostat", "Pracinostat", "Trame
 
 _ALL: tuple[Preset, ...] = (
     GenePreset(
-        "sim_single_tiny", n_genes=90, depth=120, depth_spread=0.4, abundance_spread=1.3, n_modules=3, n_switches=2,
-        controls=150, cells=32, cells_spread=0.15, strength=0.25, strength_spread=0.7,
+        "sim_single_tiny", n_genes=90, depth=120, depth_spread=0.4, abundance_spread=1.8, n_modules=3, n_switches=2,
+        controls=150, cells=32, cells_spread=0.15, strength=0.4, strength_spread=0.8,
         source="adamson", n_singles=11, n_unmeasured=1, mode="knock-down",
     ),
     GenePreset(
-        "sim_double_tiny", n_genes=90, depth=120, depth_spread=0.35, abundance_spread=1.3, n_modules=3, n_switches=2,
-        controls=150, cells=32, cells_spread=0.15, strength=0.25, strength_spread=0.5,
+        "sim_double_tiny", n_genes=90, depth=120, depth_spread=0.35, abundance_spread=1.8, n_modules=3, n_switches=2,
+        controls=150, cells=32, cells_spread=0.15, strength=0.45, strength_spread=0.5,
         source="norman", n_singles=8, n_doubles=5, n_unmeasured=1, mode="activation",
     ),
     DrugPreset(
-        "sim_drug_tiny", n_genes=90, depth=100, depth_spread=0.4, abundance_spread=1.3, n_modules=6, n_switches=2,
-        controls=80, cells=28, cells_spread=0.15, strength=0.35, strength_spread=0.7,
+        "sim_drug_tiny", n_genes=90, depth=120, depth_spread=0.4, abundance_spread=1.8, n_modules=6, n_switches=2,
+        controls=80, cells=28, cells_spread=0.15, strength=0.5, strength_spread=0.7,
         drugs=_TINY_DRUGS, doses=(100.0, 10000.0), lines=("A549", "MCF7"),
     ),
     GenePreset(
@@ -169,17 +169,17 @@ _ALL: tuple[Preset, ...] = (
     ),
     GenePreset(
         "sim_single_full", n_genes=5000, depth=5000, depth_spread=0.4, abundance_spread=2.0, n_modules=14,
-        n_switches=6, controls=24000, cells=477, cells_spread=0.4, strength=0.1, strength_spread=1.0,
+        n_switches=6, controls=24000, cells=440, cells_spread=0.4, strength=0.12, strength_spread=1.0,
         source="adamson", n_singles=86, n_unmeasured=5, mode="knock-down",
     ),
     GenePreset(
-        "sim_double_full", n_genes=5000, depth=3500, depth_spread=0.3, abundance_spread=2.2, n_modules=16,
-        n_switches=6, controls=7500, cells=354, cells_spread=0.4, strength=0.13, strength_spread=0.6,
+        "sim_double_full", n_genes=5000, depth=5000, depth_spread=0.3, abundance_spread=2.4, n_modules=16,
+        n_switches=6, controls=7500, cells=325, cells_spread=0.4, strength=0.25, strength_spread=0.6,
         source="norman", n_singles=105, n_doubles=131, n_unmeasured=5, mode="activation",
     ),
     DrugPreset(
         "sim_drug_full", n_genes=2000, depth=500, depth_spread=0.5, abundance_spread=1.8, n_modules=12, n_switches=6,
-        controls=6500, cells=250, cells_spread=0.4, strength=0.3, strength_spread=0.7,
+        controls=6500, cells=230, cells_spread=0.4, strength=0.3, strength_spread=0.7,
     ),
 )  # fmt: skip
 

@@ -10,8 +10,8 @@ from bench.simulation.network import Network
 
 CYCLE_SHARE = 0.08
 CYCLE_LOADING = 0.45
-PATHWAY_LOADING = 0.3
-REGULATOR_LOADING = 0.35
+PATHWAY_LOADING = 0.4
+REGULATOR_LOADING = 0.6
 SWITCH_SHARE = 0.015
 SWITCH_LOADING = 2.0
 """How much higher, in natural log, a gene of a switch is when the switch is on."""

@@ -14,9 +14,10 @@ WEAKEST_RESPONSE, STRONGEST_RESPONSE = 0.4, 1.6
 class Response:
     """The effect of one condition.
 
-    A perturbation is a *guide* (or a drug). Each cell either escapes a guide or responds to it
-    with a strength of its own. With two guides there is a third part, the interaction, whose
-    strength is the product of both: a cell that escapes one guide shows the other alone.
+    A cell either escapes the condition or responds to each of its perturbations with a strength
+    of its own. A pair has three parts: both perturbations, and what neither does alone, whose
+    strength is the product of theirs. (Both guides of a pair sit on one vector: a cell escapes
+    both or none.)
 
     Parameters
     ----------
@@ -25,26 +26,28 @@ class Response:
     switches
         Change of the log odds of each switch at strength 1, (n_parts, n_switches).
     escape
-        Probability that a cell escapes each guide, (n_guides,).
+        Probability that a cell escapes.
     """
 
     effects: np.ndarray
     switches: np.ndarray
-    escape: np.ndarray
+    escape: float
 
     @property
     def total(self) -> np.ndarray:
-        """Change of natural log expression of a cell that responds to everything at strength 1: (n_genes,)."""
+        """Change of natural log expression of a cell that responds at strength 1: (n_genes,)."""
         return np.asarray(self.effects.sum(axis=0))
 
     def draw(self, rng: np.random.Generator, n_cells: int) -> np.ndarray:
         """Strength of each part in each cell: (n_cells, n_parts)."""
-        shape = (n_cells, self.escape.size)
-        strength = WEAKEST_RESPONSE + (STRONGEST_RESPONSE - WEAKEST_RESPONSE) * rng.beta(2.0, 2.0, shape)
-        guides = strength * (rng.random(shape) >= self.escape)
-        return np.hstack([guides, guides.prod(axis=1, keepdims=True)]) if self.escape.size == 2 else guides
+        n_parts = self.effects.shape[0]
+        own = rng.beta(2.0, 2.0, (n_cells, min(n_parts, 2)))
+        strength = WEAKEST_RESPONSE + (STRONGEST_RESPONSE - WEAKEST_RESPONSE) * own
+        if n_parts == 3:
+            strength = np.hstack([strength, strength.prod(axis=1, keepdims=True)])
+        return strength * (rng.random((n_cells, 1)) >= self.escape)
 
 
 def no_response(n_genes: int, n_switches: int) -> Response:
     """The response of control cells."""
-    return Response(np.zeros((0, n_genes)), np.zeros((0, n_switches)), np.zeros(0))
+    return Response(np.zeros((0, n_genes)), np.zeros((0, n_switches)), 0.0)

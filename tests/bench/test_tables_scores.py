@@ -39,7 +39,7 @@ def test_a_tiny_table_prints_as_written_by_hand():
     expected = f"""\
 toy · calibrated@1
 
-                       all genes
+                      all genes
 method                     RMSE ↓
 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
 technical duplicate   0.200±0.141

@@ -11,9 +11,18 @@ from anndata import AnnData
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
-from screen_files import ASPIRIN, canonical_drug_screen, canonical_genes_screen, draw_counts, log_normalised
+from screen_files import (
+    ASPIRIN,
+    canonical_drug_screen,
+    canonical_genes_screen,
+    draw_counts,
+    log_normalised,
+    provenance,
+    screen,
+)
 
-from bench.data.canonical import check_canonical, conditions_of, content_hash, row_blocks, write_dataset
+from bench.data.blocks import row_blocks
+from bench.data.canonical import check_canonical, conditions_of, content_hash, write_dataset
 from bench.errors import DataError
 
 
@@ -194,6 +203,24 @@ def test_the_hash_is_of_the_content_not_of_how_it_is_stored() -> None:
     assert content_hash(adata) == content_hash(other)
 
 
+def test_the_hash_of_fixed_content_is_fixed() -> None:
+    """Runs are stored under it: a change here makes every stored run a different one."""
+    counts = csr_matrix(np.array([[1, 3, 0], [2, 0, 2], [0, 1, 3]], dtype=np.float32))
+    adata = screen(
+        {
+            "condition": ["ctrl", "A", "A+B"],
+            "control": [True, False, False],
+            "cell_type": ["K562"] * 3,
+            "perturbation": ["ctrl", "A", "A+B"],
+        },
+        genes=("A", "B", "C"),
+        x=counts / 4,
+        layers={"counts": counts},
+    )
+    adata.uns["bench"] = provenance()
+    assert content_hash(adata)[:16] == "029fdb84278b4f37"
+
+
 def changed_value(adata: AnnData) -> None:
     adata.X.data[0] = np.nextafter(adata.X.data[0], np.float32(9))
 
@@ -222,7 +249,7 @@ def test_the_hash_changes_with_any_part_of_the_content(change: Callable[[AnnData
 def test_the_hash_does_not_depend_on_how_many_values_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
     adata = canonical_genes_screen()
     before = content_hash(adata)
-    monkeypatch.setattr("bench.data.canonical.row_blocks", lambda indptr: row_blocks(indptr, 7))
+    monkeypatch.setattr("bench.data.digests.row_blocks", lambda indptr: row_blocks(indptr, 7))
     assert content_hash(adata) == before
 
 

@@ -368,7 +368,7 @@ BAD: dict[str, tuple[Callable[[], AnnData], Callable[[AnnData], None], dict[str,
     ),
     "counts that are said and are not": (
         gears,
-        lambda adata: None,
+        lambda _: None,
         {"wish": Wish(values="counts")},
         r"--values counts: they are not whole numbers",
     ),
@@ -389,7 +389,7 @@ BAD: dict[str, tuple[Callable[[], AnnData], Callable[[AnnData], None], dict[str,
     ),
     "a column that is not there": (
         scperturb,
-        lambda adata: None,
+        lambda _: None,
         {"keep": (("cell_lin", None),)},
         r"--keep cell_lin: there is no obs column 'cell_lin' \(closest: cell_line",
     ),
@@ -437,7 +437,7 @@ BAD: dict[str, tuple[Callable[[], AnnData], Callable[[AnnData], None], dict[str,
     ),
     "a renaming of nothing": (
         scperturb,
-        lambda adata: None,
+        lambda _: None,
         {"hints": Hints(rename={"KLF2": "X"})},
         r"--rename KLF2: .*closest: KLF1",
     ),
@@ -491,6 +491,27 @@ def test_an_hdf5_file_of_something_else_is_refused(tmp_path: Path) -> None:
         DataError, match=r"weights.h5, X: absent \(the file holds layer1\), so this is not an h5ad file"
     ):
         import_file(Request(path))
+
+
+@pytest.mark.usefixtures("cache")
+def test_categories_as_anndata_07_wrote_them_are_read(tmp_path: Path) -> None:
+    """The public files of 2021: codes that refer to ``obs/__categories``, no mark on plain columns."""
+    import h5py
+
+    new = bring_in(scperturb(), tmp_path).dataset.hash
+    path = tmp_path / "screen.h5ad"
+    with h5py.File(path, "r+") as file:
+        obs = file["obs"]
+        obs.attrs["encoding-version"] = "0.1.0"
+        for column in ("perturbation", "cell_line", "perturbation_type"):
+            codes, categories = obs[f"{column}/codes"][:], obs[f"{column}/categories"][:]
+            del obs[column]
+            obs[f"__categories/{column}"] = categories
+            obs[column] = codes
+            obs[column].attrs["categories"] = obs[f"__categories/{column}"].ref
+        for attribute in ("encoding-type", "encoding-version"):
+            del obs["nperts"].attrs[attribute]
+    assert import_file(Request(path, name="old")).dataset.hash == new
 
 
 @pytest.mark.usefixtures("cache")

@@ -112,6 +112,11 @@ def test_a_control_that_is_not_there_is_named_with_the_frequent_values() -> None
         read(kang(), perturbation="stim", controls=("ctrl",), modality="treatment")
 
 
+def test_a_control_that_no_usual_column_has_is_said_to_be_missing() -> None:
+    with pytest.raises(DataError, match=r"None of the usual columns has the value 'WT' of --control"):
+        read(scperturb(), controls=("WT",))
+
+
 def test_a_column_without_a_usual_control_asks_for_it() -> None:
     adata = screen({"drug": cycle(["A", "B"], 20)})
     with pytest.raises(
@@ -151,7 +156,7 @@ def test_a_cell_type_with_gaps_gives_way_to_one_without() -> None:
     adata.obs["celltype"] = [None, *adata.obs["celltype"][1:]]
     assert [column.name for column in read(adata).cell_type] == ["cell_line"]
     adata.obs["cell_line"] = [None, *adata.obs["cell_line"][1:]]
-    with pytest.raises(DataError, match="obs.cell_line: 1 cells have no value"):
+    with pytest.raises(DataError, match=r"obs.cell_line: 1 cells have no value"):
         read(adata)
 
 

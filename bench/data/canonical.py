@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
@@ -23,17 +24,19 @@ if TYPE_CHECKING:
 SCHEMA = 1
 OBS_COLUMNS: tuple[str, ...] = ("condition", "control", "cell_type", "perturbation")
 TREATMENT_COLUMNS: tuple[str, ...] = ("drug", "dose", "smiles")
-PROVENANCE: Mapping[str, type | tuple[type, ...]] = {
-    "schema": int,
-    "name": str,
-    "modality": str,
-    "importer": str,
-    "source_file": str,
-    "source_sha256": str,
-    "normalisation": str,
-    "target_sum": (float, int),
-    "has_counts": bool,
-}
+PROVENANCE: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
+    {
+        "schema": int,
+        "name": str,
+        "modality": str,
+        "importer": str,
+        "source_file": str,
+        "source_sha256": str,
+        "normalisation": str,
+        "target_sum": (float, int),
+        "has_counts": bool,
+    }
+)
 _REIMPORT = "re-import it with `python -m bench data import`"
 
 

@@ -25,38 +25,43 @@ def cross_sum(x: Array, y: Array) -> float:
         leaves the sum as it is, and the nearer zero, the fewer pairs need recomputing.
     """
     xp = array_namespace(x, y)
-    scale, squared = _gram(x, y)
-    _recompute_coincident(squared, scale, x, y)
+    norms, other_norms = xp.vecdot(x, x), xp.vecdot(y, y)
+    squared = _gram(x, y, norms, other_norms)
+    _recompute_coincident(squared, x, y, norms, other_norms)
     return float(xp.sum(xp.sqrt(squared)))
 
 
 def within_sum(x: Array) -> float:
     """Sum of ‖x_i − x_j‖ over all ordered pairs i ≠ j; argument as in :func:`cross_sum`."""
     xp = array_namespace(x)
-    scale, squared = _gram(x, x)
+    norms = xp.vecdot(x, x)
+    squared = _gram(x, x, norms, norms)
     diagonal = xp.arange(x.shape[0])
     squared[diagonal, diagonal] = xp.inf  # known to be zero: not worth recomputing
-    _recompute_coincident(squared, scale, x, x)
+    _recompute_coincident(squared, x, x, norms, norms)
     squared[diagonal, diagonal] = 0.0
     return float(xp.sum(xp.sqrt(squared)))
 
 
-def _gram(x: Array, y: Array) -> tuple[Array, Array]:
-    """Summed squared norms and squared distances of all pairs: two (n, m) arrays."""
+def _gram(x: Array, y: Array, norms: Array, other_norms: Array) -> Array:
+    """Squared distances of all pairs, (n, m), from the squared norms of the rows."""
     xp = array_namespace(x, y)
-    scale = xp.vecdot(x, x)[:, None] + xp.vecdot(y, y)[None, :]
-    return scale, scale - 2.0 * xp.matmul(x, xp.matrix_transpose(y))
+    squared = xp.matmul(x, xp.matrix_transpose(y))
+    squared *= -2.0
+    squared += norms[:, None]
+    squared += other_norms[None, :]
+    return squared
 
 
-def _recompute_coincident(squared: Array, scale: Array, x: Array, y: Array) -> None:
+def _recompute_coincident(squared: Array, x: Array, y: Array, norms: Array, other_norms: Array) -> None:
     """Replace, in place, the squared distances that cancellation has spoilt."""
     xp = array_namespace(x, y)
-    spoilt = (squared <= _COINCIDENT * scale) & (scale > 0)
-    if not bool(xp.any(spoilt)):
+    if bool(xp.min(squared) > _COINCIDENT * (xp.max(norms) + xp.max(other_norms))):
         return
-    rows, columns = xp.nonzero(spoilt)
+    scale = norms[:, None] + other_norms[None, :]
+    rows, columns = xp.nonzero((squared <= _COINCIDENT * scale) & (scale > 0))
     step = max(1, _DIFFERENCES_AT_ONCE // max(1, x.shape[1]))
     for start in range(0, rows.shape[0], step):
         i, j = rows[start : start + step], columns[start : start + step]
         difference = x[i, :] - y[j, :]
-        squared[i, j] = xp.sum(difference * difference, axis=1)
+        squared[i, j] = xp.vecdot(difference, difference)

@@ -118,3 +118,9 @@ CHEATS: dict[str, Cheat] = {
     "shrunk to the perturbed mean": shrink_to_perturbed_mean,
     "rare genes switched off": per_value(lambda of: of * ((of > 0).mean(axis=0) > 0.05)),
 }
+
+
+@cache
+def gains_of(name: str, cheat: str) -> pd.DataFrame:
+    """Gains of a cheat in a setting, computed once."""
+    return setting(name).gains(CHEATS[cheat])

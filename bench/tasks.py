@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
 
 from bench.data.dataset import Dataset, open_dataset
 from bench.errors import SplitError
@@ -115,20 +114,26 @@ class Task:
             conditions=self.test_conditions,
             cells={key: self.dataset.cells(row).X for key, row in rows.items()},
             cell_ids={key: obs.index[row].to_numpy() for key, row in rows.items()},
-            controls=self._controls(),
+            controls={
+                cell_type: {fold: self.dataset.cells(rows).X for fold, rows in folds.items()}
+                for cell_type, folds in self.control_rows().items()
+            },
             train_means=training.condition_means(controls=False),
             train_conditions={key: self.conditions[key] for key in (*parts.train, *parts.validation)},
             seed=self.split.seed,
         )
 
-    def _controls(self) -> dict[str, dict[str, csr_matrix]]:
+    def control_rows(self) -> dict[str, dict[str, np.ndarray]]:
+        """Rows of the control cells by cell type of the task, then by fold."""
         obs = self.dataset.obs
         rows = np.flatnonzero(obs["control"].to_numpy(dtype=bool))
         fold = self.control_fold().to_numpy()
         cell_type = np.array([self.conditions[key].cell_type for key in obs["condition"].iloc[rows].astype(str)])
+        parts = self.split.conditions
+        of_task = {self.conditions[key].cell_type for key in (*parts.train, *parts.validation, *parts.test)}
         return {
-            name: {part: self.dataset.cells(rows[(cell_type == name) & (fold == part)]).X for part in CONTROL_FOLDS}
-            for name in sorted({condition.cell_type for condition in self.test_conditions.values()})
+            name: {part: rows[(cell_type == name) & (fold == part)] for part in CONTROL_FOLDS}
+            for name in sorted(of_task)
         }
 
 
@@ -204,11 +209,12 @@ def _check_fit(task: Task, path: Path) -> None:
                     f"{path}, conditions.{part}[{index}]: {key!r} is not in data set {dataset.name!r}{hint}. "
                     "Rename it or re-run `python -m bench split`"
                 )
-    fold = task.control_fold()
-    present = fold.value_counts()
-    for name in CONTROL_FOLDS:
-        if present.get(name, 0) < 2:
-            raise SplitError(
-                f"{path}, [controls] {name} = {getattr(split.controls, name):g}: {present.get(name, 0)} of the "
-                f"{len(fold)} control cells of {dataset.name!r} fall in this fold, 2 are needed; enlarge the fraction"
-            )
+    tested = {condition.cell_type for condition in task.test_conditions.values()}
+    for cell_type, folds in task.control_rows().items():
+        for name, rows in folds.items():
+            if cell_type in tested and rows.size < 2:
+                where = f" of cell type {cell_type!r}" if cell_type else ""
+                raise SplitError(
+                    f"{path}, [controls] {name} = {getattr(split.controls, name):g}: {rows.size} control cells{where} "
+                    "fall in this fold, 2 are needed; enlarge the fraction or leave its conditions out of the split"
+                )

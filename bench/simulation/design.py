@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.hashing import derive_seed
 from bench.simulation.facts import adamson_singles, norman_doubles, norman_singles
-from bench.simulation.interactions import INTERACTIONS, quota
+from bench.simulation.interactions import quota
 from bench.simulation.molecules import drugs_of
 from bench.simulation.presets import DrugPreset, GenePreset, Preset
+from bench.simulation.streams import stream
 from methods.conditions import Condition, gene_condition, treatment_condition
 
 MIN_CELLS = 20
@@ -39,22 +39,18 @@ class Design:
     interactions: Mapping[str, str]
 
 
-def stream(name: str, **axes: object) -> np.random.Generator:
-    """Random numbers of one data set that depend on the named axes and on nothing else."""
-    return np.random.default_rng(derive_seed(simulation=name, **axes))
-
-
 def make_design(preset: Preset) -> Design:
     """Lay out the conditions of a preset; the same preset always gives the same design."""
     rng = stream(preset.name, part="design")
+    genes: list[str] = []
+    interactions: dict[str, str] = {}
     if isinstance(preset, GenePreset):
         genes, interactions = _perturbed_genes(preset, rng)
-        unmeasured = frozenset(rng.choice(genes, size=preset.n_unmeasured, replace=False).tolist())
         keys = [*([gene] for gene in genes), *(key.split("+") for key in interactions)]
         conditions = [gene_condition(key) for key in keys]
         controls = [gene_condition(())]
+        unmeasured = frozenset(rng.choice(genes, size=preset.n_unmeasured, replace=False).tolist())
     elif isinstance(preset, DrugPreset):
-        genes, interactions, unmeasured = (), {}, frozenset()
         conditions = [
             treatment_condition(drug.name, dose=dose, cell_type=line, smiles=drug.smiles)
             for drug in drugs_of(preset.drugs)
@@ -62,6 +58,7 @@ def make_design(preset: Preset) -> Design:
             for line in preset.lines
         ]
         controls = [treatment_condition("ctrl", cell_type=line) for line in preset.lines]
+        unmeasured = frozenset()
     else:
         raise TypeError(f"{preset!r} is neither a gene nor a drug preset")
     sizes = np.rint(preset.cells * np.exp(preset.cells_spread * rng.standard_normal(len(conditions))))
@@ -100,23 +97,3 @@ def _some_pairs(total: int) -> dict[str, str]:
         genes.update(key.split("+"))
         missing[name] -= 1
     return dict(sorted(chosen.items()))
-
-
-def alike(interactions: Mapping[str, str], classes: tuple[str, ...]) -> list[set[str]]:
-    """Groups of genes linked by pairs of the given classes: they belong to one pathway."""
-    groups: list[set[str]] = []
-    for key, name in interactions.items():
-        if name in classes:
-            merged = set(key.split("+"))
-            for group in [group for group in groups if group & merged]:
-                merged |= group
-                groups.remove(group)
-            groups.append(merged)
-    return groups
-
-
-def check_classes(interactions: Mapping[str, str]) -> None:
-    """Refuse a pair of a class that has no definition."""
-    unknown = set(interactions.values()) - set(INTERACTIONS)
-    if unknown:
-        raise ValueError(f"interaction classes without a definition: {sorted(unknown)}")

@@ -95,7 +95,7 @@ def make_pharmacology(
     minor = np.sign(score) * np.maximum(np.abs(score) - 0.6, 0.0)
     activity = mechanisms(drugs, n_pathways) * (0.75 + 0.5 * potency) + 0.8 * potency * minor
 
-    log_ec50 = 3.0 + 0.6 * smooth(1) + 0.2 * rng.standard_normal((len(drugs), 1))
+    log_ec50 = 2.7 + 0.6 * smooth(1) + 0.2 * rng.standard_normal((len(drugs), 1))
     log_ec50 = log_ec50 + 0.25 * rng.standard_normal((1, len(preset.lines)))
     slope = np.clip(np.exp(0.3 * smooth(1)[:, 0] + 0.1), 0.6, 2.5)
     sensitivity = rng.lognormal(0.0, 0.4, (len(preset.lines), n_pathways))

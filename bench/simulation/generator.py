@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from bench.simulation.counts import TARGET_SUM, draw_counts, log_normalise
-from bench.simulation.design import stream
 from bench.simulation.presets import Preset
+from bench.simulation.streams import stream
 from bench.simulation.world import World, build_world
 from methods.conditions import Condition
 
@@ -107,8 +107,8 @@ def _obs(world: World) -> pd.DataFrame:
     group = np.repeat(np.arange(sizes.size), sizes)
 
     def categorical(values: list[str]) -> pd.Categorical:
-        codes, levels = pd.factorize(np.array(values, dtype=object), sort=True)
-        return pd.Categorical.from_codes(codes[group], levels)
+        levels, codes = np.unique(np.array(values, dtype=str), return_inverse=True)
+        return pd.Categorical.from_codes(codes[group], categories=pd.Index(levels.tolist()))
 
     number = np.arange(group.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     names = [condition.key for condition in conditions]

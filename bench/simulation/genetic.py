@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from bench.simulation.design import Design, alike
-from bench.simulation.interactions import ALIKE, INTERACTIONS, draw_coefficients
+from bench.simulation.design import Design
+from bench.simulation.interactions import INTERACTIONS, draw_coefficients, groups_alike
 from bench.simulation.network import Network
 from bench.simulation.presets import GenePreset
 from bench.simulation.responses import Response
@@ -53,7 +53,7 @@ class Genetics:
 
 def pathways(rng: np.random.Generator, design: Design, n_modules: int) -> list[list[str]]:
     """Share the perturbed genes out over pathways; genes that are known to act alike stay together."""
-    groups = [sorted(group) for group in alike(design.interactions, ALIKE)]
+    groups = [sorted(group) for group in groups_alike(design.interactions)]
     linked = {gene for group in groups for gene in group}
     groups += [[gene] for gene in design.genes if gene not in linked]
     modules: list[list[str]] = [[] for _ in range(n_modules)]
@@ -97,9 +97,7 @@ def make_genetics(
     return Genetics(responses, pairs)
 
 
-def _pair_response(
-    pair: Pair, singles: list[Response], foreign: np.ndarray, own_genes: list[int | None]
-) -> Response:
+def _pair_response(pair: Pair, singles: list[Response], foreign: np.ndarray, own_genes: list[int | None]) -> Response:
     """Response to a · first + b · second + an effect along ``foreign`` that neither single has."""
     coefficients = np.array([[pair.first], [pair.second]])
     parts = coefficients * np.vstack([single.effects for single in singles])
@@ -112,7 +110,9 @@ def _pair_response(
             novel[own] = 0.0
     return Response(
         np.vstack([parts, novel]),
-        np.vstack([coefficients * np.vstack([single.switches for single in singles]), np.zeros_like(singles[0].switches)]),
+        np.vstack(
+            [coefficients * np.vstack([single.switches for single in singles]), np.zeros_like(singles[0].switches)]
+        ),
         float(np.mean([single.escape for single in singles])),
     )
 

@@ -72,3 +72,16 @@ def draw_coefficients(rng: np.random.Generator, interaction: Interaction) -> tup
     if interaction.ordered and rng.random() < 0.5:
         pair = pair[::-1]
     return float(pair[0]), float(pair[1])
+
+
+def groups_alike(interactions: Mapping[str, str]) -> list[set[str]]:
+    """Groups of genes linked by pairs of the classes ``ALIKE``: they belong to one pathway."""
+    groups: list[set[str]] = []
+    for key, name in interactions.items():
+        if name in ALIKE:
+            merged = set(key.split("+"))
+            for group in [group for group in groups if group & merged]:
+                merged |= group
+                groups.remove(group)
+            groups.append(merged)
+    return groups

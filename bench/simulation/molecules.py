@@ -21,7 +21,7 @@ MECHANISMS: tuple[tuple[str, int, float], ...] = (
     ("C(=O)[NX3;H1][OX2;H1]", 0, 1.4),  # hydroxamic acid: histone deacetylase inhibitors
     ("[NX3;H2]c1ccccc1[NX3;H1]C(=O)", 0, 0.9),  # o-aminoanilide: the benzamide class of them
     ("O=C1[#6]=[#6]C(=O)[#6]=[#6]1", 1, 1.2),  # ansamycin quinone: HSP90 inhibitors
-    ("[OX2;H1]c1cc([OX2;H1])c(C(C)C)cc1", 1, 1.2),  # isopropylresorcinol: the other class of them
+    ("[OX2;H1]c1cc([OX2;H1])c([CX4;H1]([CX4;H3])[CX4;H3])cc1", 1, 1.2),  # isopropylresorcinol: the other class of them
     ("c[NX3;H1]c1ncccn1", 2, 0.5),  # anilinopyrimidine: kinase inhibitors
     ("c[NX3;H1]c1ncnc2ccccc12", 2, 0.5),  # anilinoquinazoline: kinase inhibitors
     ("O=C1C(=C)c2ccccc2[NX3;H1]1", 3, 0.8),  # methylidene oxindole: kinase inhibitors, mitotic ones among them
@@ -107,5 +107,5 @@ def _active_part(drug: Drug) -> Mol:
     """The drug without counter-ions and water."""
     from rdkit import Chem
 
-    fragments = Chem.GetMolFrags(Chem.MolFromSmiles(drug.smiles), asMols=True)
+    fragments: tuple[Mol, ...] = Chem.GetMolFrags(Chem.MolFromSmiles(drug.smiles), asMols=True)
     return max(fragments, key=lambda fragment: fragment.GetNumHeavyAtoms())

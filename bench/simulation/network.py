@@ -102,9 +102,9 @@ def make_network(
     for gene in regulators:
         draw.edge(index[gene], stress, rng.uniform(0.3, 0.7))
         draw.targets(index[gene], max(1, round(PRIVATE_SHARE * len(genes))))
-    weights = csr_matrix((draw.weight, (draw.source, draw.target)), shape=(len(nodes), len(nodes)))
+    edges = csr_matrix((draw.weight, (draw.source, draw.target)), shape=(len(nodes), len(nodes)))
     module = {gene: number for number, members in enumerate(modules) for gene in members}
-    return Network(nodes, weights, module, signature)
+    return Network(nodes, edges, module, signature)
 
 
 class _Edges:

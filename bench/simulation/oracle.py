@@ -10,9 +10,9 @@ import pandas as pd
 from scipy.sparse import csr_matrix, vstack
 
 from bench.simulation.counts import log_normalise
-from bench.simulation.design import stream
 from bench.simulation.generator import fresh_counts
 from bench.simulation.genetic import Genetics, Pair
+from bench.simulation.streams import stream
 from bench.simulation.world import build_world
 
 MISSING_EDGES = 0.25
@@ -33,12 +33,15 @@ class Truth:
         Interaction class and coefficients of each double; empty for other screens.
     switch_genes
         Genes with two states in unperturbed cells.
+    escape
+        Share of cells of each condition that do not respond.
     """
 
     effects: pd.DataFrame
     network: pd.DataFrame
     pairs: Mapping[str, Pair]
     switch_genes: tuple[str, ...]
+    escape: pd.Series[float]
 
 
 def oracle_cells(name: str, condition_key: str, n_cells: int, seed: int) -> csr_matrix:
@@ -68,13 +71,15 @@ def truth(name: str) -> Truth:
     """The truth of a data set."""
     world = build_world(name)
     conditions = list(world.design.cells)
-    effects = np.stack([world.response(condition).total for condition in conditions])
+    keys = [condition.key for condition in conditions]
+    responses = [world.response(condition) for condition in conditions]
     switches = world.programmes.loadings[world.programmes.n_continuous :]
     return Truth(
-        effects=pd.DataFrame(effects, index=[condition.key for condition in conditions], columns=world.panel.genes),
+        effects=pd.DataFrame([response.total for response in responses], index=keys, columns=world.panel.genes),
         network=_edges(name),
         pairs=world.effects.pairs if isinstance(world.effects, Genetics) else {},
         switch_genes=tuple(np.array(world.panel.genes)[switches.any(axis=0)].tolist()),
+        escape=pd.Series([response.escape for response in responses], index=keys),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,7 @@ DOSES = (10.0, 100.0, 1000.0, 10000.0)
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(ABC):
     """A simulated screen.
 
     Parameters
@@ -58,14 +59,14 @@ class Preset:
     strength_spread: float
 
     @property
+    @abstractmethod
     def modality(self) -> Modality:
         """Whether genes or drugs are tested."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def cell_types(self) -> tuple[str, ...]:
         """Cell types of the screen."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ _ALL: tuple[Preset, ...] = (
         controls=500, cells=80, cells_spread=0.3, strength=0.45, strength_spread=0.7, drugs=_DEMO_DRUGS,
     ),
     GenePreset(
-        "sim_single_full", n_genes=5000, depth=5000, depth_spread=0.4, abundance_spread=2.0, n_modules=14,
+        "sim_single_full", n_genes=5000, depth=5000, depth_spread=0.4, abundance_spread=2.4, n_modules=14,
         n_switches=6, controls=24000, cells=440, cells_spread=0.4, strength=0.12, strength_spread=1.0,
         source="adamson", n_singles=86, n_unmeasured=5, mode="knock-down",
     ),
@@ -178,7 +179,7 @@ _ALL: tuple[Preset, ...] = (
         source="norman", n_singles=105, n_doubles=131, n_unmeasured=5, mode="activation",
     ),
     DrugPreset(
-        "sim_drug_full", n_genes=2000, depth=500, depth_spread=0.5, abundance_spread=1.8, n_modules=12, n_switches=6,
+        "sim_drug_full", n_genes=2000, depth=350, depth_spread=0.5, abundance_spread=1.8, n_modules=12, n_switches=6,
         controls=6500, cells=230, cells_spread=0.4, strength=0.3, strength_spread=0.7,
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from bench.errors import DataError
-from bench.simulation.design import Design, make_design, stream
+from bench.simulation.design import Design, make_design
 from bench.simulation.drugs import Pharmacology, make_pharmacology, pathway_regulators
 from bench.simulation.genetic import Genetics, make_genetics, pathways
 from bench.simulation.molecules import drugs_of
@@ -17,6 +17,7 @@ from bench.simulation.panel import Panel, make_panel
 from bench.simulation.presets import PRESETS, DrugPreset, GenePreset, Preset
 from bench.simulation.programmes import Programmes, make_programmes
 from bench.simulation.responses import Response, no_response
+from bench.simulation.streams import stream
 from methods.conditions import Condition
 
 
@@ -109,6 +110,4 @@ def build_world(name: str) -> World:
     else:
         assert isinstance(preset, DrugPreset)
         effects = make_pharmacology(drawing, preset, drugs_of(preset.drugs), network, n_genes)
-    return World(
-        preset, design, panel, network, programmes, effects, panel.log_abundance - programmes.log_inflation()
-    )
+    return World(preset, design, panel, network, programmes, effects, panel.log_abundance - programmes.log_inflation())

@@ -38,7 +38,8 @@ def sciplex_drugs() -> tuple[tuple[str, str, bool], ...]:
     -------
     (name, SMILES, whether it is one of the nine out-of-distribution drugs of chemCPA and biolord).
     """
-    return tuple((row["name"], row["smiles"], row["out_of_distribution"] == "yes") for row in _rows("sciplex3_drugs.csv"))
+    rows = _rows("sciplex3_drugs.csv")
+    return tuple((row["name"], row["smiles"], row["out_of_distribution"] == "yes") for row in rows)
 
 
 @cache

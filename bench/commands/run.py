@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     engine = make_engine(
         args.engine, devices=slots, folder=args.results.resolve(), options=engine_options(args.engine_option)
     )
-    benchmark = Benchmark(Store(args.results.resolve()), protocols)
+    benchmark = Benchmark(Store(args.results.resolve()), protocols, device=devices[0])
     records = benchmark.run(tasks, methods, args.seeds, options, engine, rerun=args.rerun)
     written = []
     for task in tasks:

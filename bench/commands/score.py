@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from bench.devices import resolve_devices
     from bench.evaluator import Evaluator
     from bench.external import record_predictions
     from bench.leaderboard import Leaderboard, shown_records
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     protocols = [get_protocol(name) for name in args.protocol or ["calibrated"]]
     task = open_task(args.task)
     store = Store(args.results.resolve())
-    evaluator = Evaluator(task, store)
+    evaluator = Evaluator(task, store, resolve_devices("auto")[0])
     record_predictions(
         args.predictions, task, store, evaluator, protocols, name=args.name or args.predictions.stem, seed=args.seed
     )

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from bench.console import console
+    from bench.devices import resolve_devices
     from bench.errors import StoreError
     from bench.evaluator import Evaluator
     from bench.leaderboard import Leaderboard, shown_records
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
                 + (f" by {', '.join(args.method)}" if args.method else "")
                 + f"; `python -m bench run --task {name}` makes them"
             )
-        evaluator = Evaluator(task, store)
+        evaluator = Evaluator(task, store, resolve_devices("auto")[0])
         for label in args.protocol or ["calibrated"]:
             board = Leaderboard(evaluator, get_protocol(label), tuple(wanted), raw_means=args.raw_means)
             report: Report | None = (

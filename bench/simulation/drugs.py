@@ -90,10 +90,10 @@ def make_pharmacology(
         coarse = properties @ rng.standard_normal((properties.shape[1], n_outputs)) / np.sqrt(properties.shape[1])
         return np.asarray(0.8 * fine + 0.6 * np.tanh(coarse))
 
-    potency = 1.0 / (1.0 + np.exp(-4.0 * (smooth(1) - 0.7)))
+    potency = 1.0 / (1.0 + np.exp(-5.0 * (smooth(1) - 0.8)))
     score = smooth(n_pathways)
-    minor = np.sign(score) * np.maximum(np.abs(score) - 0.6, 0.0)
-    activity = mechanisms(drugs, n_pathways) * (0.75 + 0.5 * potency) + 0.8 * potency * minor
+    minor = np.sign(score) * np.maximum(np.abs(score) - 0.7, 0.0)
+    activity = mechanisms(drugs, n_pathways) * (0.75 + 0.5 * potency) + potency * minor
 
     log_ec50 = 2.7 + 0.6 * smooth(1) + 0.2 * rng.standard_normal((len(drugs), 1))
     log_ec50 = log_ec50 + 0.25 * rng.standard_normal((1, len(preset.lines)))

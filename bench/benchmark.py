@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from bench.console import console
 from bench.display import RunDisplay
 from bench.engines import Engine
 from bench.errors import BenchError
@@ -70,6 +71,12 @@ class Benchmark:
                 records[run.spec.key] = self._scored(found, run.task)
             else:
                 pending.append(run)
+        out = console(stderr=True)
+        for task in tasks:
+            n_todo = sum(run.task is task for run in pending)
+            n_test = len(task.test_conditions)
+            size = f"{len(task.dataset.obs):,} cells x {len(task.dataset.genes):,} genes, {n_test} test conditions"
+            out.print(f"{task.name}: {size}; {n_todo} runs to do", markup=False)
         records |= self._execute(pending, engine, options)
         return [records[run.spec.key] for run in planned if run.spec.key in records]
 

@@ -69,22 +69,23 @@ class Cells:
         if self.n < 2:
             raise TooFewCells(f"a distance between different cells needs 2 cells, there is {self.n}")
         total, step = 0.0, self._rows_at_once
-        centre = self.matrix[:1].toarray()[0].astype(np.float64)  # a cell, so that equal cells cancel exactly
+        # A cell as the centre, so that equal cells cancel exactly.
+        centre = to_device(self.matrix[:1].toarray()[0].astype(np.float64), self.device)
         for start in range(0, self.n, step):
-            block = self._rows(start, step, centre)
-            total += within_sum(block)
+            block = self._rows(start, step)
+            total += within_sum(block, centre)
             for other in range(start + step, self.n, step):
-                total += 2.0 * cross_sum(block, self._rows(other, step, centre))
+                total += 2.0 * cross_sum(block, self._rows(other, step), centre)
         return total / (self.n * (self.n - 1))
 
     def distance_to(self, other: Cells) -> float:
         """Mean Euclidean distance between a cell of this and a cell of the other sample."""
-        centre = (self.mean + other.mean) / 2.0
-        total = 0.0
-        for start in range(0, self.n, self._rows_at_once):
-            block = self._rows(start, self._rows_at_once, centre)
-            for begin in range(0, other.n, other._rows_at_once):
-                total += cross_sum(block, other._rows(begin, other._rows_at_once, centre))
+        centre = to_device((self.mean + other.mean) / 2.0, self.device)
+        total, step = 0.0, self._rows_at_once
+        for start in range(0, self.n, step):
+            block = self._rows(start, step)
+            for begin in range(0, other.n, step):
+                total += cross_sum(block, other._rows(begin, step), centre)
         return total / (self.n * other.n)
 
     def take(self, rows: np.ndarray) -> Cells:
@@ -101,10 +102,10 @@ class Cells:
     def _rows_at_once(self) -> int:
         return max(1, min(_ROWS_AT_ONCE, _BLOCK_BYTES // (8 * self.g)))
 
-    def _rows(self, start: int, step: int, centre: np.ndarray) -> Array:
-        block = self.matrix[start : start + step].toarray().astype(np.float64, copy=False)
-        block -= centre
-        return to_device(block, self.device)
+    def _rows(self, start: int, step: int) -> Array:
+        """Dense cells ``start`` to ``start + step``: (step, g)."""
+        everything = start == 0 and step >= self.n
+        return to_device((self.matrix if everything else self.matrix[start : start + step]).toarray(), self.device)
 
     def gene_block(self, genes: slice) -> np.ndarray:
         """Dense values of some genes: (n, genes)."""

@@ -12,13 +12,21 @@ from scipy.sparse import csr_matrix
 from bench.errors import PredictionError
 from bench.predictions import Predictions
 
-_LARGEST = 30.0  # log1p of a trillion transcripts: no log-normalised value comes near it
+LARGEST = 30.0
+"""log1p of a trillion transcripts: no log-normalised value comes near it."""
+
 _ENOUGH_VALUES = 50  # stored values from which on "all of them are integers" cannot be chance
 _NAMED = 5
 _NORMALISE = "log-normalise them with scanpy.pp.normalize_total(adata, target_sum=1e4), then scanpy.pp.log1p(adata)"
 
 
-def check_predictions(predictions: Predictions, genes: pd.Index, conditions: Collection[str], n_cells: int) -> None:
+def check_predictions(
+    predictions: Predictions,
+    genes: pd.Index,
+    conditions: Collection[str],
+    n_cells: int,
+    largest: float = LARGEST,
+) -> None:
     """Check predictions against a task.
 
     Parameters
@@ -31,6 +39,8 @@ def check_predictions(predictions: Predictions, genes: pd.Index, conditions: Col
         Keys of its test conditions; each must be predicted or declared unsupported.
     n_cells
         Fewest cells per condition that the protocol scores.
+    largest
+        Largest value there can be; log1p of the counts per cell where they are known.
 
     Raises
     ------
@@ -43,7 +53,7 @@ def check_predictions(predictions: Predictions, genes: pd.Index, conditions: Col
     _check_conditions(predictions, conditions)
     for key, cells in predictions.cells.items():
         _check_shape(key, cells, len(genes), predictions.output, n_cells)
-        _check_values(key, cells, genes, predictions.output)
+        _check_values(key, cells, genes, predictions.output, largest)
     _check_not_counts(predictions, genes)
 
 
@@ -98,7 +108,7 @@ def _check_shape(key: str, cells: csr_matrix, n_genes: int, output: str, n_cells
         )
 
 
-def _check_values(key: str, cells: csr_matrix, genes: pd.Index, output: str) -> None:
+def _check_values(key: str, cells: csr_matrix, genes: pd.Index, output: str, largest: float) -> None:
     finite = np.isfinite(cells.data)
     if not finite.all():
         row, gene, value = _entry(cells, genes, int(np.argmin(finite)))
@@ -113,7 +123,7 @@ def _check_values(key: str, cells: csr_matrix, genes: pd.Index, output: str) -> 
             f"condition {key!r}, cell {row}, gene {gene!r}: value {value:g} is negative ({int(negative.sum())} such "
             "values); log-normalised expression is >= 0: clip it where the prediction is made"
         )
-    if cells.data.size and cells.data.max() > _LARGEST:
+    if cells.data.size and cells.data.max() > largest:
         row, gene, value = _entry(cells, genes, int(np.argmax(cells.data)))
         raise PredictionError(
             f"condition {key!r}, cell {row}, gene {gene!r}: value {value:g} is too large for log-normalised "

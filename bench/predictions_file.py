@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import PredictionError
+from bench.prediction_checks import check_predictions
 from bench.predictions import Predictions
 from methods.conditions import Condition, ConditionError, Modality, canonical_key
 
@@ -56,18 +57,17 @@ def read_predictions(
     order = _gene_order(path, adata.var_names, genes)
     labels = _labels(path, adata, modality)
     output, unsupported = _declared(path, adata, modality)
-    _check_conditions(path, labels, asked, unsupported)
     matrix = _matrix(path, adata)[:, order]
-    _check_values(path, matrix, labels, genes, output, target_sum)
-    cells = {key: matrix[np.flatnonzero(labels == key)] for key in asked if key not in unsupported}
-    if output == "mean":
-        several = next((key for key, block in cells.items() if block.shape[0] != 1), None)
-        if several is not None:
-            raise PredictionError(
-                f"{path}: uns['bench']['output'] is 'mean' but {several!r} has {cells[several].shape[0]} rows; "
-                "give one mean profile per condition, or declare 'cells'"
-            )
-    return Predictions(genes=genes, output=output, cells=cells, unsupported=unsupported)
+    keys = [key for key in asked if key in set(labels)] + sorted(set(labels) - asked.keys())
+    cells = {key: matrix[np.flatnonzero(labels == key)] for key in keys}
+    predictions = Predictions(genes=genes, output=output, cells=cells, unsupported=unsupported)
+    # float32 rounding of the logarithm must not push a full cell over the bound
+    largest = float(np.log1p(target_sum)) * (1 + 1e-5)
+    try:
+        check_predictions(predictions, genes, asked.keys(), n_cells=1, largest=largest)
+    except PredictionError as error:
+        raise PredictionError(f"{path}: {error}") from error
+    return predictions
 
 
 def _read(path: Path) -> AnnData:
@@ -138,30 +138,6 @@ def _declared(path: Path, adata: AnnData, modality: Modality) -> tuple[Any, dict
         ) from error
 
 
-def _check_conditions(
-    path: Path, labels: np.ndarray, asked: Mapping[str, Condition], unsupported: Mapping[str, str]
-) -> None:
-    found = set(labels)
-    unknown = sorted((found | unsupported.keys()) - asked.keys())
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], asked, n=1)
-        hint = f" (closest: {close[0]!r})" if close else ""
-        raise PredictionError(
-            f"{path}, obs['condition']: {unknown[0]!r} is not a test condition of the task{hint} "
-            f"({len(unknown)} such conditions); remove these rows"
-        )
-    both = sorted(found & unsupported.keys())
-    if both:
-        raise PredictionError(f"{path}: {both[0]!r} has cells and is declared unsupported; keep one of the two")
-    missing = sorted(asked.keys() - found - unsupported.keys())
-    if missing:
-        raise PredictionError(
-            f"{path}, obs['condition']: {len(missing)} of {len(asked)} test conditions are missing, "
-            f"first {missing[0]!r}; "
-            "predict them, or declare them in uns['bench']['unsupported'] with a reason"
-        )
-
-
 def _matrix(path: Path, adata: AnnData) -> csr_matrix:
     from scipy.sparse import csr_matrix, issparse
 
@@ -169,32 +145,6 @@ def _matrix(path: Path, adata: AnnData) -> csr_matrix:
         raise PredictionError(f"{path}: X is empty; put the predicted cells there")
     if not np.issubdtype(adata.X.dtype, np.number):
         raise PredictionError(f"{path}: X has dtype {adata.X.dtype}; write numbers")
-    matrix: csr_matrix = adata.X.tocsr() if issparse(adata.X) else csr_matrix(np.asarray(adata.X))
+    sparse = issparse(adata.X)
+    matrix: csr_matrix = adata.X.tocsr() if sparse else csr_matrix(np.asarray(adata.X))
     return matrix.astype(np.float32)
-
-
-def _check_values(
-    path: Path, matrix: csr_matrix, labels: np.ndarray, genes: pd.Index, output: str, target_sum: float
-) -> None:
-    limit = float(np.log1p(target_sum)) * (1 + 1e-5)
-    problems = (
-        (~np.isfinite(matrix.data), "is not finite", "mend the model's output; it is not averaged away"),
-        (
-            (matrix.data < 0) & (output == "cells"),
-            "is negative",
-            "log-normalised expression is >= 0; clip it, or declare the output a 'mean'",
-        ),
-        (
-            matrix.data > limit,
-            f"is above log1p({target_sum:g}) = {limit:.4g}, the largest log-normalised value there can be",
-            f"these look like counts: write log1p of counts per {target_sum:g}",
-        ),
-    )
-    for bad, what, remedy in problems:
-        if bad.any():
-            entry = int(np.argmax(bad))
-            row = int(np.searchsorted(matrix.indptr, entry, side="right")) - 1
-            raise PredictionError(
-                f"{path}, X: {matrix.data[entry]:g} (condition {labels[row]!r}, gene {genes[matrix.indices[entry]]!r}) "
-                f"{what}; {int(bad.sum())} such values. Remedy: {remedy}"
-            )

@@ -75,7 +75,7 @@ def test_a_mean_has_one_row_per_condition_and_may_be_negative(tmp_path):
     mean = {"uns": {"bench": {"output": "mean"}}}
     path = predictions(tmp_path, X=np.array([[-0.1, 0, 1], [1, 2, 3]]), obs={"condition": ["A+B", "C"]}, **mean)
     assert read(path).output == "mean"
-    with pytest.raises(PredictionError, match=r"'A\+B' has 2 rows"):
+    with pytest.raises(PredictionError, match=r"'A\+B': 2 rows"):
         read(predictions(tmp_path, **mean))
 
 
@@ -91,16 +91,16 @@ FAULTS = {
     ),
     "no condition column": ({"obs": {"perturbation": ["A+B", "A+B", "C", "C"]}}, "no column 'condition'.*perturbation"),
     "empty condition": ({"obs": {"condition": ["A+B", None, "C", "C"]}}, "row 1 has no condition"),
-    "missing condition": ({"obs": {"condition": ["A+B"] * 4}}, "1 of 2 test conditions are missing, first 'C'"),
+    "missing condition": ({"obs": {"condition": ["A+B"] * 4}}, r"1 of 2 test conditions are missing \('C'\)"),
     "unknown condition": ({"obs": {"condition": ["A+B", "A+B", "C", "A"]}}, "'A' is not a test condition"),
     "control condition": ({"obs": {"condition": ["A+B", "ctrl", "C", "C"]}}, "'ctrl' is not a test condition"),
-    "NaN": ({"X": np.full((4, 3), np.nan)}, r"nan \(condition 'A\+B', gene 'A'\) is not finite"),
-    "infinity": ({"X": np.full((4, 3), np.inf)}, "inf .* is not finite"),
+    "NaN": ({"X": np.full((4, 3), np.nan)}, r"condition 'A\+B', cell 0, gene 'A': value nan is not finite"),
+    "infinity": ({"X": np.full((4, 3), np.inf)}, "value inf is not finite"),
     "negative": ({"X": np.full((4, 3), -0.5)}, "is negative"),
     "counts": ({"X": np.full((4, 3), 40.0)}, "look like counts"),
     "text": ({"uns": {"bench": {"output": "median"}}}, "'median' is not one of cells, mean"),
     "bad reasons": ({"uns": {"bench": {"unsupported": "C"}}}, "not a JSON object"),
-    "both": ({"uns": {"bench": {"unsupported": '{"C": "why"}'}}}, "'C' has cells and is declared unsupported"),
+    "both": ({"uns": {"bench": {"unsupported": '{"C": "why"}'}}}, "'C' is both predicted and declared unsupported"),
 }
 
 

@@ -35,9 +35,9 @@ def test_nearly_coincident_cells_far_from_the_rest_keep_their_digits():
     base = rng.normal(3.0, 1.0, (1, 50))
     x = np.concatenate([base + 1e-7 * rng.normal(size=(6, 50)), base + 50.0])
     y = x[:6] + 1e-7 * rng.normal(size=(6, 50))
-    assert cross_sum(x, y) == pytest.approx(cdist(x, y).sum(), rel=1e-12)
-    near = within_sum(x[:6])
-    assert near == pytest.approx(2 * pdist(x[:6]).sum(), rel=1e-9)
+    centre = x.mean(axis=0)
+    assert cross_sum(x, y, centre) == pytest.approx(cdist(x, y).sum(), rel=1e-12)
+    assert within_sum(x[:6], centre) == pytest.approx(2 * pdist(x[:6]).sum(), rel=1e-12)
 
 
 def test_identical_cells_are_at_distance_zero_exactly():
@@ -54,8 +54,17 @@ def test_duplicates_among_other_cells_add_nothing():
 
 def test_torch_gives_what_numpy_gives():
     x, y = negative_binomial(30, 40, seed=5), negative_binomial(20, 40, seed=6)
-    assert cross_sum(torch.as_tensor(x), torch.as_tensor(y)) == pytest.approx(cross_sum(x, y), rel=1e-12)
-    assert within_sum(torch.as_tensor(x)) == pytest.approx(within_sum(x), rel=1e-12)
+    centre = x.mean(axis=0)
+    a, b, c = (torch.as_tensor(array) for array in (x, y, centre))
+    assert cross_sum(a, b, c) == pytest.approx(cross_sum(x, y, centre), rel=1e-12)
+    assert within_sum(a, c) == pytest.approx(within_sum(x, centre), rel=1e-12)
+
+
+def test_the_centre_changes_nothing_but_rounding():
+    x, y = negative_binomial(30, 1_200, seed=5), negative_binomial(20, 1_200, seed=6)
+    near, far = (cross_sum(x, y, centre) for centre in (x.mean(axis=0), np.full(1_200, 50.0)))
+    assert near == pytest.approx(cdist(x, y).sum(), rel=1e-13)
+    assert far == pytest.approx(near, rel=1e-11)
 
 
 def test_one_cell_has_no_intra_distance():

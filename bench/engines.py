@@ -20,6 +20,9 @@ from typing import Any, Protocol
 from bench.errors import BenchError
 
 
+PARENT_VARIABLE = "DOLORIS_BENCH_PARENT"
+
+
 class EngineError(BenchError):
     """An engine that is not there or was given options it does not have."""
 
@@ -69,7 +72,8 @@ class Engine(Protocol):
 
 def execute(command: Command, extra: Mapping[str, str] | None = None) -> Ending:
     """Run one command in this process's place in the engine and wait for it."""
-    environment = os.environ | dict(command.environment) | dict(extra or {})
+    # The worker ends itself when this process is gone; told who it is, it notices even while it still starts.
+    environment = os.environ | dict(command.environment) | dict(extra or {}) | {PARENT_VARIABLE: str(os.getpid())}
     command.folder.mkdir(parents=True, exist_ok=True)
     with command.log.open("ab") as log:
         process = subprocess.Popen(

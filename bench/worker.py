@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.engines import PARENT_VARIABLE
 from bench.exchange import (
     PREDICTIONS_FILE,
     PROGRESS_FILE,
@@ -57,7 +58,7 @@ class ProgressFile:
 def main(job_file: str) -> int:
     """Run the job and write its report; the exit code is 0 also when the method failed."""
     job = Job.read(Path(job_file))
-    _die_with(os.getppid())
+    _die_with(int(os.environ.get(PARENT_VARIABLE, os.getppid())))
     output = Path(job.output_dir)
     report: dict[str, Any] = {"status": "failed"}
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from bench.errors import TooFewCells
 from bench.metrics.device import Array, Device, to_device, to_host
+from bench.metrics.lazy import lazy
 from bench.metrics.moments import Moments, column_mean, column_moments
 from bench.metrics.pairwise import cross_sum, within_sum
 from bench.metrics.wasserstein import quantile_grid, sorted_rows, wasserstein_rows
@@ -42,12 +42,12 @@ class Cells:
         """The cells: (n, g) CSR."""
         return self._matrix
 
-    @cached_property
+    @lazy
     def moments(self) -> Moments:
-        """Mean, variance and zeros of every gene."""
+        """Mean and variance of every gene."""
         return column_moments(self.matrix)
 
-    @cached_property
+    @lazy
     def mean(self) -> np.ndarray:
         """Centroid: (g,), float64."""
         return column_mean(self.matrix)
@@ -57,7 +57,12 @@ class Cells:
         """Unbiased variance per gene: (g,), float64."""
         return self.moments.variance
 
-    @cached_property
+    @lazy
+    def zero_fraction(self) -> float:
+        """Fraction of all values that are exactly zero."""
+        return 1.0 - np.count_nonzero(self.matrix.data) / (self.n * self.g)
+
+    @lazy
     def intra_distance(self) -> float:
         """Mean Euclidean distance between two different cells (paper, Fig. 2).
 
@@ -124,15 +129,15 @@ class _CellsOnGenes(Cells):
         self._genes = genes
         self._restrictions = {}
 
-    @cached_property
+    @lazy
     def matrix(self) -> csr_matrix:
         return self._whole.matrix[:, self._genes]
 
-    @cached_property
+    @lazy
     def moments(self) -> Moments:
         return self._whole.moments.on(self._genes)
 
-    @cached_property
+    @lazy
     def mean(self) -> np.ndarray:
         return np.asarray(self._whole.mean[self._genes])
 

@@ -23,7 +23,7 @@ def variance_ratio(pair: CellPair) -> float:
 
 def zero_fraction_error(pair: CellPair) -> float:
     """|z(X) − z(Y)|, z the fraction of all values that are exactly zero."""
-    return abs(float(np.mean(pair.predicted.moments.zero_fraction) - np.mean(pair.true.moments.zero_fraction)))
+    return abs(pair.predicted.zero_fraction - pair.true.zero_fraction)
 
 
 def intra_distance(pair: CellPair) -> float:

@@ -1,4 +1,4 @@
-"""Mean, variance and zeros of the columns of a sparse matrix, in bounded memory."""
+"""Mean and variance of the columns of a sparse matrix, in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,18 +22,15 @@ class Moments:
         (g,), float64.
     variance
         Unbiased, (g,), float64; NaN for a single cell.
-    zero_fraction
-        Fraction of cells in which the gene is exactly zero: (g,), float64.
     """
 
     n: int
     mean: np.ndarray
     variance: np.ndarray
-    zero_fraction: np.ndarray
 
     def on(self, genes: np.ndarray) -> Moments:
         """The same on some genes."""
-        return Moments(self.n, self.mean[genes], self.variance[genes], self.zero_fraction[genes])
+        return Moments(self.n, self.mean[genes], self.variance[genes])
 
 
 def column_mean(matrix: csr_matrix) -> np.ndarray:
@@ -55,16 +52,15 @@ def column_moments(matrix: csr_matrix) -> Moments:
     """
     n, g = matrix.shape
     mean = column_mean(matrix)
-    squares, stored, nonzero = np.zeros(g), np.zeros(g, dtype=np.int64), np.zeros(g)
+    squares, stored = np.zeros(g), np.zeros(g, dtype=np.int64)
     for chunk in _chunks(matrix):
-        genes, values = matrix.indices[chunk], matrix.data[chunk]
-        deviation = values - mean[genes]
+        genes = matrix.indices[chunk]
+        deviation = matrix.data[chunk] - mean[genes]
         squares += np.bincount(genes, weights=deviation * deviation, minlength=g)
         stored += np.bincount(genes, minlength=g)
-        nonzero += np.bincount(genes, weights=values != 0, minlength=g)
     squares += (n - stored) * mean**2
     variance = squares / (n - 1) if n > 1 else np.full(g, np.nan)
-    return Moments(n=n, mean=mean, variance=variance, zero_fraction=1.0 - nonzero / n)
+    return Moments(n=n, mean=mean, variance=variance)
 
 
 def _chunks(matrix: csr_matrix) -> list[slice]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
 from bench.errors import PredictionError, TooFewCells
 from bench.metrics.cells import Cells, HalvesDistance, gene_wasserstein, halves_wasserstein
+from bench.metrics.lazy import lazy
 
 
 @dataclass(frozen=True)
@@ -99,19 +99,19 @@ class CellPair:
         """True centroid minus the scoring-fold control mean: (g,)."""
         return np.asarray(self.true.mean - self.background.reference_control)
 
-    @cached_property
+    @lazy
     def cross_distance(self) -> float:
         """Mean Euclidean distance between a predicted and a true cell."""
         return self.predicted.distance_to(self.true)
 
-    @cached_property
+    @lazy
     def wasserstein(self) -> np.ndarray:
         """Wasserstein-1 distance per gene: (g,)."""
         if self._whole is not None and self._genes is not None:
             return np.asarray(self._whole.wasserstein[self._genes])
         return gene_wasserstein(self.predicted, self.true)
 
-    @cached_property
+    @lazy
     def halves(self) -> HalvesDistance:
         """Distances per gene between first and second halves of the two samples.
 

@@ -165,6 +165,13 @@ def test_a_worker_dies_with_its_runner():
     assert not Path(f"/proc/{worker}").exists()
 
 
+def test_a_worker_whose_runner_died_while_it_started_ends_at_once():
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    code = f"import time; from bench.worker import _die_with; _die_with({gone.pid}); time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=50).returncode == 1
+
+
 def test_the_worker_loads_nothing_of_the_evaluator():
     evaluator = ("bench.data", "bench.heldout", "bench.metrics", "bench.scoring", "bench.simulation", "bench.tasks")
     code = f"import bench.worker, sys; print([m for m in sys.modules if m.startswith({evaluator!r})])"

@@ -19,7 +19,6 @@ from typing import Any, Protocol
 
 from bench.errors import BenchError
 
-
 PARENT_VARIABLE = "DOLORIS_BENCH_PARENT"
 
 

@@ -48,4 +48,4 @@ def _gpu_count() -> int:
         return 0
     import torch
 
-    return torch.cuda.device_count()
+    return int(torch.cuda.device_count())

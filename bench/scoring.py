@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from bench.errors import PredictionError
 from bench.hashing import derive_seed
@@ -205,8 +205,9 @@ def _score(keys: Iterable[str], emit: Emit, reference: Reference, seed: int, wor
     def one(key: str) -> _Outcome:
         return _score_condition(key, emit(key), reference, seed)
 
-    # Conditions are spread over threads (sorting and BLAS release the GIL), so BLAS gets one each.
-    with threadpool_limits(limits=1 if workers > 1 else None, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    # Conditions are spread over threads (sorting and BLAS release the GIL), so BLAS gets one thread each; it gets
+    # one even when conditions are scored one by one, since the last digits depend on how BLAS divides a sum.
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         outcomes = dict(zip(keys, pool.map(one, keys), strict=True))
     rows = [row for outcome in outcomes.values() for row in outcome.rows]
     rows += _score_centroids(outcomes, reference)

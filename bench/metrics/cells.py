@@ -17,7 +17,7 @@ from bench.metrics.wasserstein import quantile_grid, sorted_rows, wasserstein_ro
 
 _BLOCK_BYTES = 1 << 26  # one dense block of cells: 64 MiB
 _ROWS_AT_ONCE = 2048  # a block of distances then takes 32 MiB
-_GENES_AT_ONCE = 256  # sorted genes that stay in the processor's cache
+_SORTED_AT_ONCE = 1 << 17  # sorted values that stay in the processor's cache
 
 
 class Cells:
@@ -205,7 +205,7 @@ def _gene_blocks(x: Cells, y: Cells) -> Iterator[tuple[slice, Array, Array]]:
 
     They are cut from wider slabs, because every cut from CSR reads all of it.
     """
-    step = max(1, min(_GENES_AT_ONCE, _BLOCK_BYTES // (8 * (x.n + y.n))))
+    step = max(1, _SORTED_AT_ONCE // (x.n + y.n))
     slab = max(step, _BLOCK_BYTES // (8 * max(x.n, y.n)))
     for start in range(0, x.g, slab):
         whole = slice(start, min(start + slab, x.g))

@@ -64,7 +64,7 @@ def test_torch_gives_what_numpy_gives():
 def test_genes_in_several_slabs_and_blocks_come_out_in_order(monkeypatch):
     x, y = negative_binomial(12, 50, seed=1), negative_binomial(9, 50, seed=2)
     whole = gene_wasserstein(cells(x), cells(y))
-    monkeypatch.setattr("bench.metrics.cells._GENES_AT_ONCE", 3)
+    monkeypatch.setattr("bench.metrics.cells._SORTED_AT_ONCE", 3 * (12 + 9))
     monkeypatch.setattr("bench.metrics.cells._BLOCK_BYTES", 8 * 12 * 7)
     assert gene_wasserstein(cells(x), cells(y)) == pytest.approx(whole, rel=1e-12)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ import pandas as pd
 from bench.conformance.scenes import Scene
 from methods.base import Method, Query, TrainingData, Unsupported
 from methods.checks import ContractViolation, check_prediction
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 N_CELLS = 6
 PREDICT_SEED = 1
@@ -201,11 +205,11 @@ def fingerprint(scene: Scene) -> dict[str, str]:
     return parts
 
 
-def _adata_parts(adata: object) -> dict[str, str]:
-    parts = {"X": _matrix_hash(adata.X), "obs": _frame_hash(adata.obs), "var": _frame_hash(adata.var)}  # type: ignore[attr-defined]
+def _adata_parts(adata: AnnData) -> dict[str, str]:
+    parts = {"X": _matrix_hash(adata.X), "obs": _frame_hash(adata.obs), "var": _frame_hash(adata.var)}
     for slot in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
         parts[slot] = ", ".join(sorted(getattr(adata, slot)))
-    for name, layer in adata.layers.items():  # type: ignore[attr-defined]
+    for name, layer in adata.layers.items():
         parts[f"layers[{name!r}]"] = _matrix_hash(layer)
     return parts
 

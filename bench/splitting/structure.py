@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from methods.conditions import Condition
 
@@ -41,8 +42,8 @@ def compound_key(smiles: str) -> str | None:
             return None
         fragments = Chem.GetMolFrags(rdMolStandardize.MetalDisconnector().Disconnect(molecule), asMols=True)
         parent = max(fragments, key=lambda fragment: (fragment.GetNumHeavyAtoms(), Chem.MolToSmiles(fragment)))
-        key: str = Chem.MolToInchiKey(enumerator.Canonicalize(parent))  # type: ignore[no-untyped-call]
-        return key[:14] or None
+        inchi_key: Any = Chem.MolToInchiKey  # has no annotations
+        return str(inchi_key(enumerator.Canonicalize(parent)))[:14] or None
 
 
 def compound_keys(smiles_of: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,9 @@ SCORING_SOURCES = (
     "bench/heldout.py",
     "bench/lift.py",
     "bench/metrics",
+    "bench/prediction_checks.py",
     "bench/protocols.py",
+    "bench/reference.py",
     "bench/scoring.py",
 )
 

@@ -18,3 +18,12 @@ def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory):
         del os.environ["DOLORIS_BENCH_CACHE"]
     else:
         os.environ["DOLORIS_BENCH_CACHE"] = before
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") is None:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")

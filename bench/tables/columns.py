@@ -13,7 +13,7 @@ from bench.tables.facts import Bounds, ColumnFacts
 from bench.tables.frames import ScoreArrays
 from reports.model import Scale
 
-_SCOPE_LABELS = {"all": "all genes", "de20": "DE20", "de40": "DE40"}
+_SCOPE_LABELS = {"all": "all genes", "de20": "DE20", "de40": "DE40", "de20_other": "DE20, others"}
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,10 @@ def test_the_same_seed_gives_the_same_scores_whatever_the_number_of_workers(refe
     assert one.equals(many)
 
 
-def test_torch_gives_the_scores_numpy_gives():
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_torch_gives_the_scores_numpy_gives(device):
     numpy_scores, torch_scores = (
-        score(HONEST, build_reference(TASK, CALIBRATED, device), seed=0).frame
-        for device in ("cpu", torch.device("cpu"))
+        score(HONEST, build_reference(TASK, CALIBRATED, where), seed=0).frame for where in ("cpu", torch.device(device))
     )
     assert torch_scores["value"].to_numpy() == pytest.approx(numpy_scores["value"].to_numpy(), rel=1e-9, abs=1e-9)
 

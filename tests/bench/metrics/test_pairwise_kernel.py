@@ -52,10 +52,11 @@ def test_duplicates_among_other_cells_add_nothing():
     assert cells(twice).intra_distance == pytest.approx(pdist(twice).mean(), rel=1e-12)
 
 
-def test_torch_gives_what_numpy_gives():
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_torch_gives_what_numpy_gives(device):
     x, y = negative_binomial(30, 40, seed=5), negative_binomial(20, 40, seed=6)
     centre = x.mean(axis=0)
-    a, b, c = (torch.as_tensor(array) for array in (x, y, centre))
+    a, b, c = (torch.as_tensor(array, device=device) for array in (x, y, centre))
     assert cross_sum(a, b, c) == pytest.approx(cross_sum(x, y, centre), rel=1e-12)
     assert within_sum(a, c) == pytest.approx(within_sum(x, centre), rel=1e-12)
 

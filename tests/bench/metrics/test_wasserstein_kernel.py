@@ -52,13 +52,16 @@ def test_a_grid_of_large_coprime_sizes_loses_no_step_to_rounding():
     assert grid.width.min() > 0
 
 
-def test_torch_gives_what_numpy_gives():
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_torch_gives_what_numpy_gives(device):
     x, y = negative_binomial(30, 40, seed=5).T, negative_binomial(21, 40, seed=6).T
     ours = wasserstein_rows(sorted_rows(x), sorted_rows(y), quantile_grid(30, 21))
     theirs = wasserstein_rows(
-        sorted_rows(torch.as_tensor(x)), sorted_rows(torch.as_tensor(y)), quantile_grid(30, 21, torch.device("cpu"))
+        sorted_rows(torch.as_tensor(x, device=device)),
+        sorted_rows(torch.as_tensor(y, device=device)),
+        quantile_grid(30, 21, torch.device(device)),
     )
-    assert theirs.numpy() == pytest.approx(ours, rel=1e-12)
+    assert theirs.cpu().numpy() == pytest.approx(ours, rel=1e-12)
 
 
 def test_genes_in_several_slabs_and_blocks_come_out_in_order(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.atomic import write_text
@@ -10,7 +11,7 @@ from bench.console import console
 from bench.leaderboard import Leaderboard
 from reports.latex import latex_table
 from reports.markdown import to_markdown
-from reports.model import Report, Spread
+from reports.model import Comparison, Report, Spread, Table
 from reports.terminal import plain_text, print_report
 from reports.tidy import to_csv
 
@@ -23,33 +24,54 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
 ENDINGS: Mapping[str, str] = {"markdown": "md", "csv": "csv", "latex": "tex"}
 
 
-def show(board: Leaderboard, *, spread: Spread, reference: str | None) -> None:
-    """Print the score table and the comparison with the reference."""
-    out = console()
-    print_report(board.table(spread=spread), out)
-    comparison = board.comparison(reference)
-    if comparison is not None:
-        out.print()
-        print_report(comparison, out)
+@dataclass(frozen=True)
+class TaskReports:
+    """What is shown of one task under one protocol.
 
-
-def write_files(board: Leaderboard, folder: Path, *, spread: Spread, reference: str | None) -> list[Path]:
-    """Write the score table (headline columns; every metric in the CSV) and the comparison.
-
-    Returns
-    -------
-    The files written, in ``folder``.
+    Parameters
+    ----------
+    name
+        Task and protocol; the stem of the files.
+    table
+        The headline columns.
+    every_metric
+        Every metric on every gene set.
+    comparison
+        Every method against the reference; ``None`` where there is no baseline.
     """
-    stem = f"{board.evaluator.task.name}.{board.protocol.name}"
-    reports: dict[str, Report] = {stem: board.table(spread=spread)}
-    comparison = board.comparison(reference)
-    if comparison is not None:
-        reports[f"{stem}.comparison"] = comparison
-    written = []
-    for name, report in reports.items():
-        for form, ending in ENDINGS.items():
-            path = folder / f"{name}.{ending}"
-            whole = form == "csv" and name == stem
-            write_text(path, FORMATS[form](board.table(spread=spread, every_metric=True) if whole else report))
-            written.append(path)
-    return written
+
+    name: str
+    table: Table
+    every_metric: Table
+    comparison: Comparison | None
+
+    @classmethod
+    def of(cls, board: Leaderboard, *, spread: Spread, reference: str | None) -> TaskReports:
+        """Build the reports of a leaderboard."""
+        return cls(
+            name=f"{board.evaluator.task.name}.{board.protocol.name}",
+            table=board.table(spread=spread),
+            every_metric=board.table(spread=spread, every_metric=True),
+            comparison=board.comparison(reference),
+        )
+
+    def show(self) -> None:
+        """Print the headline table and the comparison."""
+        out = console()
+        print_report(self.table, out)
+        if self.comparison is not None:
+            out.print()
+            print_report(self.comparison, out)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write both in every form, the CSV of the table with every metric; returns the files."""
+        reports: dict[str, Report] = {self.name: self.table}
+        if self.comparison is not None:
+            reports[f"{self.name}.comparison"] = self.comparison
+        written = []
+        for name, report in reports.items():
+            for form, ending in ENDINGS.items():
+                path = folder / f"{name}.{ending}"
+                write_text(path, FORMATS[form](self.every_metric if form == "csv" and name == self.name else report))
+                written.append(path)
+        return written

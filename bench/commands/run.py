@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from bench.devices import resolve_devices
     from bench.engines import make_engine
     from bench.leaderboard import Leaderboard
-    from bench.output import show, write_files
+    from bench.output import TaskReports
     from bench.protocols import get_protocol
     from bench.registry import find_methods
     from bench.runner import RunOptions
@@ -88,11 +88,12 @@ def run(args: argparse.Namespace) -> int:
             continue
         for protocol in protocols:
             board = Leaderboard(benchmark.evaluator(task), protocol, of_task, raw_means=args.raw_means)
-            show(board, spread=args.spread, reference=args.reference)
-            folder = benchmark.store.root / "tables"
-            written += write_files(board, folder, spread=args.spread, reference=args.reference)
+            reports = TaskReports.of(board, spread=args.spread, reference=args.reference)
+            reports.show()
+            written += reports.write(benchmark.store.root / "tables")
     if written:
-        console(stderr=True).print("written: " + " ".join(str(path) for path in written), markup=False)
+        names = " ".join(path.name for path in written)
+        console(stderr=True).print(f"written to {written[0].parent}: {names}", markup=False)
     failed = [record for record in records if record.status == "failed"]
     for record in failed:
         console(stderr=True).print(

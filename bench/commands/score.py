@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from bench.evaluator import Evaluator
     from bench.external import record_predictions
     from bench.leaderboard import Leaderboard, shown_records
-    from bench.output import show
+    from bench.output import TaskReports
     from bench.protocols import get_protocol
     from bench.store import Store
     from bench.tasks import open_task
@@ -42,5 +42,5 @@ def run(args: argparse.Namespace) -> int:
     records = tuple(shown_records(store, task))
     for protocol in protocols:
         board = Leaderboard(evaluator, protocol, records, raw_means=args.raw_means)
-        show(board, spread=args.spread, reference=args.reference)
+        TaskReports.of(board, spread=args.spread, reference=args.reference).show()
     return 0

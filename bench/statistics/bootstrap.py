@@ -104,21 +104,28 @@ def paired_bootstrap(
 def _replicate_means(a: Floats, b: Floats, replicates: int, seed: int) -> Iterator[Floats]:
     conditions = a.shape[1]
     chunk = max(1, _CHUNK_NUMBERS // conditions)
-    rng = np.random.default_rng([seed, 0])
     for index, start in enumerate(range(0, replicates, chunk)):
         size = min(chunk, replicates - start)
         weights = _condition_weights(conditions, size, seed, index)
-        yield _weighted_mean(a, weights, rng) - _weighted_mean(b, weights, rng)
+        yield _weighted_mean(a, weights, (seed, 2, index)) - _weighted_mean(b, weights, (seed, 3, index))
 
 
-def _weighted_mean(values: Floats, weights: Floats, rng: np.random.Generator) -> Floats:
+def _weighted_mean(values: Floats, weights: Floats, stream: tuple[int, int, int]) -> Floats:
     """Mean over drawn seeds and conditions: values (seeds, conditions), weights (size, conditions) -> (size,)."""
     seeds = values.shape[0]
     by_seed = weights @ values.T
     if seeds == 1:
         return np.asarray(by_seed[:, 0], dtype=np.float64)
-    drawn = rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=weights.shape[0])
-    return np.asarray((by_seed * drawn).sum(axis=1) / (seeds - 1), dtype=np.float64)
+    return np.einsum("rs,rs->r", by_seed, _seed_weights(seeds, weights.shape[0], stream), dtype=np.float64)
+
+
+@lru_cache(maxsize=4)  # as for the conditions; two sides, with one or two numbers of seeds
+def _seed_weights(seeds: int, size: int, stream: tuple[int, int, int]) -> Floats:
+    """Share of each seed in each replicate, s - 1 of s drawn: (size, seeds), rows sum to 1."""
+    drawn = np.random.default_rng(stream).multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=size)
+    weights: Floats = drawn / (seeds - 1)
+    weights.setflags(write=False)
+    return weights
 
 
 @lru_cache(maxsize=1)  # a table compares many pairs of methods on one set of conditions

@@ -116,7 +116,8 @@ def _weighted_mean(values: Floats, weights: Floats, stream: tuple[int, int, int]
     by_seed = weights @ values.T
     if seeds == 1:
         return np.asarray(by_seed[:, 0], dtype=np.float64)
-    return np.einsum("rs,rs->r", by_seed, _seed_weights(seeds, weights.shape[0], stream), dtype=np.float64)
+    means: Floats = np.einsum("rs,rs->r", by_seed, _seed_weights(seeds, weights.shape[0], stream))
+    return means
 
 
 @lru_cache(maxsize=4)  # as for the conditions; two sides, with one or two numbers of seeds

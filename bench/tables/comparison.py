@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from bench.errors import MethodError
 from bench.statistics.bootstrap import REPLICATES, Interval
@@ -72,7 +73,8 @@ def comparison_table(
         for name in row_names(arrays, measured, bounds, methods)
         if name != reference and bounds.kind(name) in ("method", "ceiling")
     ]
-    results = [[_compare(part, name, reference, replicates, interval, seed) for name in names] for part in measured]
+    with threadpool_limits(1, user_api="blas"):  # thousands of small products: threads would only wait for each other
+        results = [[_compare(part, name, reference, replicates, interval, seed) for name in names] for part in measured]
     raw = np.array([[result.p for result in line] for line in results]).reshape(len(measured), len(names))
     adjusted = adjust_p(raw)
     footnotes = Footnotes()

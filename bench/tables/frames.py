@@ -104,14 +104,16 @@ def read_scores(
         )
     scopes: dict[str, tuple[str, ...]] = {}
     values: dict[tuple[str, str, str], Floats] = {}
+    column = pd.Index(everything).get_indexer(scored)
     by_method = scores.groupby("method", sort=False, observed=True)["seed"]
     seeds = {str(name): np.sort(part.unique()) for name, part in by_method}
-    for key, part in scores.groupby(["method", "metric", "genes"], sort=False, observed=True):
+    numbers = scores["value"].to_numpy(dtype=np.float64)
+    for key, rows in scores.groupby(["method", "metric", "genes"], sort=False, observed=True).indices.items():
         method, metric, genes = (str(name) for name in key)
-        wide = part.pivot(index="seed", columns="condition", values="value")
         # A seed of the method without this metric stays, as NaN: it must not look as if it had never run.
-        wide = wide.reindex(index=seeds[method], columns=list(everything))
-        values[method, metric, genes] = wide.to_numpy(dtype=np.float64)
+        wide = np.full((seeds[method].size, len(everything)), np.nan)
+        wide[np.searchsorted(seeds[method], scores["seed"].to_numpy()[rows]), column[rows]] = numbers[rows]
+        values[method, metric, genes] = wide
         scopes[metric] = tuple(dict.fromkeys([*scopes.get(metric, ()), genes]))
     methods = tuple(dict.fromkeys([*scores["method"].astype(str).unique(), *reasons]))
     return ScoreArrays(

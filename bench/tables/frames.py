@@ -104,12 +104,12 @@ def read_scores(
         )
     scopes: dict[str, tuple[str, ...]] = {}
     values: dict[tuple[str, str, str], Floats] = {}
-    column = pd.Index(everything).get_indexer(scored)
+    column = pd.Index(everything).get_indexer(pd.Index(scored))
     by_method = scores.groupby("method", sort=False, observed=True)["seed"]
     seeds = {str(name): np.sort(part.unique()) for name, part in by_method}
     numbers = scores["value"].to_numpy(dtype=np.float64)
-    for key, rows in scores.groupby(["method", "metric", "genes"], sort=False, observed=True).indices.items():
-        method, metric, genes = (str(name) for name in key)
+    grouped: Any = scores.groupby(["method", "metric", "genes"], sort=False, observed=True).indices
+    for (method, metric, genes), rows in grouped.items():
         # A seed of the method without this metric stays, as NaN: it must not look as if it had never run.
         wide = np.full((seeds[method].size, len(everything)), np.nan)
         wide[np.searchsorted(seeds[method], scores["seed"].to_numpy()[rows]), column[rows]] = numbers[rows]

@@ -104,7 +104,8 @@ class Evaluator:
             target_sum=self.task.target_sum,
         )
         reference = self._reference(protocol)
-        seed = derive_seed(data=self.task.split.seed, method=record.method, repetition=record.seed, axis="scoring")
+        # The same draws for every method: two methods are compared on the same true cells and the same lifted controls.
+        seed = derive_seed(data=self.task.split.seed, repetition=record.seed, axis="scoring")
         forms: dict[str, Scores] = {AS_CELLS: score(predictions, reference, seed)}
         if predictions.output == "mean":
             forms[RAW_MEAN] = score_raw_mean(predictions, reference, seed)

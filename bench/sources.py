@@ -11,6 +11,7 @@ from bench.paths import PROJECT
 
 SCORING_SOURCES = (
     "bench/differential.py",
+    "bench/evaluator.py",
     "bench/heldout.py",
     "bench/lift.py",
     "bench/metrics",

@@ -130,6 +130,14 @@ def test_the_oracle_beats_every_method_in_the_distances_and_the_control_is_worst
     assert energy.idxmax() == "control"
 
 
+def test_methods_that_predict_the_same_score_the_same(tmp_path):
+    arguments = ["--task", "sim_single_tiny", "--seeds", "1", "--device", "cpu", "--results", str(tmp_path)]
+    assert main(["run", *arguments, "--method", "perturbed-mean", "--method", "matching-mean"]) == 0
+    store = Store(tmp_path)
+    first, second = (store.read_scores(record.key) for record in store.records())
+    pd.testing.assert_frame_equal(first, second)
+
+
 def test_a_run_reproduces_bit_for_bit(results, capsys):
     key = next(record.key for record in Store(results).records() if record.method == "random-cells")
     assert main(["reproduce", key, "--results", str(results)]) == 0

@@ -96,7 +96,7 @@ def _gene_order(path: Path, found: pd.Index, genes: pd.Index) -> np.ndarray:
         raise PredictionError(
             f"{path}, var_names: {len(missing)} of the task's {len(genes)} genes are missing, "
             f"first {missing[0]!r}{hint}; "
-            "predict every gene of the panel, it is listed by `python -m bench data show`"
+            "predict every gene of the panel; `python -m bench data show NAME --genes` lists it"
         )
     extra = found.difference(genes)
     if len(extra):

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "Where a data set comes from and what it holds."
     show = actions.add_parser("show", help=text, description=text, allow_abbrev=False)
     show.add_argument("name", metavar="NAME")
+    show.add_argument("--genes", action="store_true", help="print the gene panel instead, one a line")
     text = "Check data sets again, and their content against the hash they were stamped with."
     verify = actions.add_parser("verify", help=text, description=text, allow_abbrev=False)
     verify.add_argument("name", metavar="NAME", nargs="?", help="one data set (default: all in the cache)")
@@ -227,6 +228,9 @@ def _show(args: argparse.Namespace) -> int:
     from bench.data.dataset import open_dataset
 
     dataset = open_dataset(args.name)
+    if args.genes:
+        print("\n".join(dataset.genes))
+        return 0
     out = console()
     out.print(f"{dataset.name}: {_contents(dataset)}", markup=False)
     table = _table("provenance", "value")

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-HELP = "List the tasks: kind, data set, sizes, and what to do where the data set is not here."
+HELP = "List the tasks and what to do where a data set is not here, or the conditions that one of them asks for."
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,17 @@ class TaskRow:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument("task", nargs="?", metavar="NAME|FILE.toml", help="print the conditions this task asks for")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from bench.tasks import list_tasks
+    from bench.tasks import list_tasks, load_split
 
+    if args.task is not None:
+        print("\n".join(load_split(args.task).conditions.test))
+        return 0
     rows = [describe_task(name, path) for name, path in list_tasks()]
     if args.json:
         import json

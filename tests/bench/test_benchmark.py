@@ -203,6 +203,14 @@ def test_runs_on_other_data_are_not_tabulated(results, tmp_path, capsys):
     assert "no finished run" in capsys.readouterr().err
 
 
+def test_what_a_predictions_file_must_hold_can_be_listed(results, capsys):
+    adata = anndata.read_h5ad(next(results.glob("*-control-s0-*/predictions.h5ad")))
+    assert main(["tasks", TASK]) == 0
+    assert set(capsys.readouterr().out.split()) == set(adata.obs["condition"])
+    assert main(["data", "show", TASK, "--genes"]) == 0
+    assert capsys.readouterr().out.split() == list(adata.var_names)
+
+
 def test_bad_predictions_leave_nothing_behind(results, tmp_path, capsys):
     adata = anndata.read_h5ad(next(results.glob("*-control-s0-*/predictions.h5ad")))
     adata[adata.obs["condition"] != adata.obs["condition"].iloc[0]].copy().write_h5ad(tmp_path / "mine.h5ad")

@@ -7,10 +7,11 @@ Exit codes: 0 done; 1 some run failed; 2 bad input or usage; 3 a data set is not
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench import __version__
 from bench.errors import BenchError
@@ -29,6 +30,14 @@ COMMANDS = (
     "audit",
     "reproduce",
 )
+_DISK: Mapping[int, str] = {
+    errno.ENOSPC: "free some space and run the same command again",
+    errno.EDQUOT: "free some of your quota and run the same command again",
+    errno.EACCES: "choose a folder you may write to with --results or $DOLORIS_BENCH_CACHE",
+    errno.EROFS: "choose a folder you may write to with --results or $DOLORIS_BENCH_CACHE",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another with --results or $DOLORIS_BENCH_CACHE",
+    errno.EEXIST: "a file stands where a folder is needed; choose another with --results or $DOLORIS_BENCH_CACHE",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,10 +66,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConditionError as error:
         print(f"ConditionError: {error}", file=sys.stderr)
         return BenchError.exit_code
-    except KeyboardInterrupt:
-        print("interrupted; finished runs are kept, the same command goes on from here", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # The reader (head, less) has gone: nothing more can be said, and that is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        remedy = _DISK.get(error.errno or 0)
+        if remedy is None:
+            raise
+        print(f"{type(error).__name__}: {error}; {remedy}. What was finished is kept", file=sys.stderr)
+        return BenchError.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; finished runs are kept, the same command goes on from here", file=sys.stderr)
+        return 130

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.errors import PredictionError
+from bench.data.h5file import open_h5ad
+from bench.errors import DataError, PredictionError
 from bench.prediction_checks import check_predictions
 from bench.predictions import Predictions
 from methods.conditions import Condition, ConditionError, Modality, canonical_key
@@ -73,10 +74,12 @@ def read_predictions(
 def _read(path: Path) -> AnnData:
     import anndata
 
-    if not path.is_file():
-        raise PredictionError(f"{path}: no such file")
     try:
+        with open_h5ad(path):  # says what is wrong with a file that is none, and refuses one that points elsewhere
+            pass
         return anndata.read_h5ad(path)
+    except DataError as error:
+        raise PredictionError(str(error)) from error
     except Exception as error:  # h5py and anndata raise many types on damaged files
         raise PredictionError(
             f"{path}: not a readable h5ad file ({type(error).__name__}: {error}); write it with AnnData.write_h5ad"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.data.h5file import open_h5ad
 from bench.errors import DataError
 from bench.hashing import hash_file
 from methods.base import Resources
@@ -90,8 +91,8 @@ def read_vectors(path: Path) -> pd.DataFrame:
     elif path.suffix == ".h5ad":
         import anndata
 
-        _require(path)
-        frame = anndata.read_h5ad(path).to_df()
+        with open_h5ad(path):
+            frame = anndata.read_h5ad(path).to_df()
     else:
         frame = _read_frame(path, VECTOR_ENDINGS, "named vectors")
         frame = frame.set_index(frame.columns[0])

@@ -101,7 +101,7 @@ class Store:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             return RunRecord(**{name: content.pop(name) for name in _RECORD_FIELDS}, details=content)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{file}: damaged ({error}); remove the folder {file.parent} and run again") from error

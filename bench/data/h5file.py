@@ -15,6 +15,8 @@ from bench.errors import DataError
 if TYPE_CHECKING:
     import h5py
 
+_ELSEWHERE = "its values lie in {}, which is not followed; write one file that holds everything"
+
 
 @contextmanager
 def open_h5ad(path: Path) -> Iterator[h5py.File]:
@@ -23,7 +25,8 @@ def open_h5ad(path: Path) -> Iterator[h5py.File]:
     Raises
     ------
     DataError
-        If it is absent, a folder, truncated, not HDF5, lacks ``X``, ``obs`` or ``var``, or fails while it is read.
+        If it is absent, a folder, truncated, not HDF5, lacks ``X``, ``obs`` or ``var``, points to other files, or
+        fails while it is read.
     """
     import h5py
 
@@ -38,12 +41,36 @@ def open_h5ad(path: Path) -> Iterator[h5py.File]:
                         f"{path}, {part}: absent (the file holds {there}), so this is not an h5ad file; "
                         "write one with `adata.write_h5ad`"
                     )
+            _check_self_contained(file, path)
             yield file
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"{path}: cannot be read as HDF5 ({_first_line(error)}); it is truncated or not an h5ad file. "
             "Get or write it again"
         ) from error
+
+
+def _check_self_contained(file: h5py.File, path: Path) -> None:
+    """Refuse a file whose content lies in other files: whoever made it would choose what is read from this disk."""
+    import h5py
+
+    seen: set[int] = set()
+    pending: list[h5py.Group] = [file]
+    while pending:
+        group = pending.pop()
+        for name in group:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise DataError(f"{path}, {group.name.rstrip('/')}/{name}: {_ELSEWHERE.format(link.filename)}")
+            if not isinstance(link, h5py.HardLink):
+                continue
+            node = group[name]
+            if isinstance(node, h5py.Dataset) and (node.external or node.is_virtual):
+                raise DataError(f"{path}, {node.name}: {_ELSEWHERE.format('another file')}")
+            address = h5py.h5o.get_info(node.id).addr
+            if isinstance(node, h5py.Group) and address not in seen:
+                seen.add(address)
+                pending.append(node)
 
 
 def read_frame(file: h5py.File, part: str, path: Path) -> pd.DataFrame:

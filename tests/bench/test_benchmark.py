@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -239,6 +240,25 @@ def test_bad_requests_end_at_once_with_a_code_and_a_remedy(arguments, code, mess
     assert main(arguments) == code
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path, capsys, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "r"))
+
+    monkeypatch.setattr("bench.atomic._sync", full)
+    assert main(run_arguments(tmp_path / "r", "control", seeds="1")) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert Store(tmp_path / "r").records() == []
+    assert list((tmp_path / "r").glob("*")) == []
+    assert main(run_arguments(tmp_path / "r", "control", seeds="1")) == 0
+
+
+def test_a_file_where_the_results_folder_belongs_is_told(tmp_path, capsys):
+    (tmp_path / "r").write_text("")
+    assert main(run_arguments(tmp_path / "r", "control", seeds="1")) == 2
+    assert "a file stands where a folder is needed" in capsys.readouterr().err
 
 
 def test_help_and_imports_load_nothing_heavy():

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,10 +121,34 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path, content):
         path.write_bytes(predictions(tmp_path).read_bytes()[:-3000])
     else:
         path.write_bytes(content)
-    with pytest.raises(PredictionError, match="not a readable h5ad file"):
+    with pytest.raises(PredictionError, match="cannot be read as HDF5"):
         read(path)
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
-    with pytest.raises(PredictionError, match="no such file"):
+    with pytest.raises(PredictionError, match="there is no such file"):
         read(tmp_path / "nowhere.h5ad")
+
+
+def test_a_file_that_points_to_another_is_refused(tmp_path):
+    path = predictions(tmp_path)
+    elsewhere = tmp_path / "elsewhere.h5ad"
+    elsewhere.write_bytes(path.read_bytes())
+    with h5py.File(path, "a") as file:
+        del file["X"]
+        file["X"] = h5py.ExternalLink(str(elsewhere), "/X")
+    with pytest.raises(PredictionError, match=r"/X: its values lie in .*elsewhere\.h5ad, which is not followed"):
+        read(path)
+
+
+def test_a_virtual_dataset_is_refused(tmp_path):
+    path = predictions(tmp_path)
+    elsewhere = tmp_path / "elsewhere.h5ad"
+    elsewhere.write_bytes(path.read_bytes())
+    layout = h5py.VirtualLayout((4, 3), dtype="float32")
+    layout[:] = h5py.VirtualSource(str(elsewhere), "X", shape=(4, 3))
+    with h5py.File(path, "a") as file:
+        del file["X"]
+        file.create_virtual_dataset("X", layout)
+    with pytest.raises(PredictionError, match="/X: its values lie in another file"):
+        read(path)

@@ -75,7 +75,7 @@ def heldout(made: World, n_cells: int = 160, n_controls: int = 600, n_test: int 
 
 
 def predicted(task: HeldOut, cells: dict[str, csr_matrix], output: str = "cells") -> Predictions:
-    return Predictions(genes=task.genes, output=output, cells=cells, unsupported={})  # type: ignore[arg-type]
+    return Predictions(genes=task.genes, output=output, cells=cells, unsupported={})
 
 
 def oracle(made: World, task: HeldOut, n_cells: int = 100, seed: int = 99) -> dict[str, csr_matrix]:

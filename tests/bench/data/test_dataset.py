@@ -190,7 +190,7 @@ def toy_simulation(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[lis
     toy = ModuleType("bench.simulation")
     vars(toy).update(PRESETS={"sim_toy": SimpleNamespace()}, simulate=simulate)
     monkeypatch.setitem(sys.modules, "bench.simulation", toy)
-    return asked  # type: ignore[return-value]
+    return asked
 
 
 def test_a_simulated_data_set_is_made_on_first_use_only(toy_simulation: list[str]) -> None:

@@ -33,7 +33,7 @@ def table(adata: AnnData) -> Table:
 
 
 def read(adata: AnnData, **hints: object) -> Reading:
-    return recognise(table(adata), Hints(**hints))[0]  # type: ignore[arg-type]
+    return recognise(table(adata), Hints(**hints))[0]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_counts_are_told_from_everything_else(seed: int) -> None:
 @settings(max_examples=20)
 def test_undoing_a_scale_gives_back_the_linear_values(seed: int, kind: str) -> None:
     linear = normalised(counts(seed), "linear", 1e4)
-    np.testing.assert_allclose(UNDO[kind](FORWARD[kind](linear)), linear, rtol=1e-6)  # type: ignore[index]
+    np.testing.assert_allclose(UNDO[kind](FORWARD[kind](linear)), linear, rtol=1e-6)
 
 
 def smooth(values: np.ndarray) -> np.ndarray:

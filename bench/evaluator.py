@@ -52,6 +52,7 @@ class Evaluator:
         self._store = store
         self._device = device
         self._references: dict[str, Reference] = {}
+        self._known: dict[tuple[str, str], pd.DataFrame] = {}
 
     def scores(self, record: RunRecord, protocol: Protocol) -> pd.DataFrame:
         """Scores of a finished run, from the store if today's code has scored it already.
@@ -61,6 +62,12 @@ class Evaluator:
         Columns ``condition``, ``metric``, ``genes``, ``value``, ``protocol``, ``scorer`` and ``form``:
         ``cells`` for cells (a mean is lifted), ``raw mean`` for a mean as it is.
         """
+        known = (record.key, protocol.label)
+        if known not in self._known:
+            self._known[known] = self._stored_or_fresh(record, protocol)
+        return self._known[known]
+
+    def _stored_or_fresh(self, record: RunRecord, protocol: Protocol) -> pd.DataFrame:
         stored = self._store.read_scores(record.key)
         if stored is not None:
             found = stored[(stored["protocol"] == protocol.label) & (stored["scorer"] == scorer_hash())]

@@ -129,7 +129,7 @@ def _seed_weights(seeds: int, size: int, stream: tuple[int, int, int]) -> Floats
     return weights
 
 
-@lru_cache(maxsize=1)  # a table compares many pairs of methods on one set of conditions
+@lru_cache(maxsize=4)  # a table compares many pairs of methods on few sets of conditions
 def _condition_weights(conditions: int, size: int, seed: int, chunk: int) -> Floats:
     """Share of each condition in each replicate: (size, conditions), rows sum to 1."""
     picks = np.random.default_rng([seed, 1, chunk]).integers(0, conditions, size=(size, conditions))

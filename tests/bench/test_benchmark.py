@@ -50,6 +50,16 @@ class Own(Method):
 '''
 
 
+GRAPH_NEEDED = """    def look(self, train, seconds):
+        from methods.base import Unsupported
+
+        if train.resources.gene_graph is None:
+            raise Unsupported("needs a gene graph")
+        assert train.resources.gene_graph.to_dict("records") == [{"source": "AHR", "target": "FEV", "weight": 0.5}]
+
+"""
+
+
 def run_arguments(results: Path, *methods: str, seeds: str = "2") -> list[str]:
     named = [part for method in methods for part in ("--method", method)]
     return ["run", "--task", TASK, "--seeds", seeds, "--device", "cpu", "--results", str(results), *named]
@@ -157,6 +167,25 @@ def test_a_method_file_outside_the_project_runs_and_one_failure_stops_no_other(t
     monkeypatch.delenv("OWN_FAILS")
     assert main(run_arguments(tmp_path / "r", own, "control", seeds="1")) == 0
     assert {record.status for record in Store(tmp_path / "r").records()} == {"finished"}
+
+
+def test_a_named_graph_reaches_the_method_and_changes_the_run(tmp_path, own, capsys):
+    text = Path(own).read_text()
+    Path(own).write_text(
+        text.replace("    def fit(", GRAPH_NEEDED + "    def fit(").replace("time.sleep(", "self.look(train, ")
+    )
+    graph = tmp_path / "graph.csv"
+    graph.write_text("source,target,weight\nAHR,FEV,0.5\n")
+    arguments = run_arguments(tmp_path / "r", own, seeds="1")
+    assert main([*arguments, "--gene-graph", str(graph)]) == 0
+    assert "needs a gene graph" not in capsys.readouterr().out
+    (with_graph,) = Store(tmp_path / "r").records()
+    assert with_graph.status == "finished"
+    assert with_graph.details["absent_resources"] == ["gene_vectors", "drug_vectors"]
+
+    assert main(arguments) == 0
+    keys = {record.key: record.status for record in Store(tmp_path / "r").records()}
+    assert sorted(keys.values()) == ["finished", "unsupported"]
 
 
 def test_a_run_that_takes_too_long_is_ended_and_said_so(tmp_path, own, capsys, monkeypatch):

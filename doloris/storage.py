@@ -1,0 +1,135 @@
+"""A fitted model on disk: tensors as safetensors, everything else as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from doloris.assembly import Parts, Reference, build_networks
+from doloris.config import DolorisConfig
+from doloris.data import Perturbation
+from doloris.effects import EffectModel, Kernel
+from doloris.errors import CheckpointError, ConfigError
+
+FORMAT = 1
+_MODULES = ("denoiser", "space", "mask")
+_EFFECT_ARRAYS = ("similarity", "solved", "own_effect")
+
+
+def save_parts(parts: Parts, config: DolorisConfig, path: Path) -> None:
+    """Write ``path/model.safetensors`` and ``path/model.json``; an existing folder is replaced at once."""
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "config": config.to_json(),
+        "genes": parts.genes,
+        "nodes": parts.nodes,
+        "n_cell_types": parts.n_cell_types,
+        "n_drugs": parts.n_drugs,
+    }
+    tensors: dict[str, Tensor] = {}
+    for name in _MODULES:
+        module = getattr(parts, name)
+        if module is not None:
+            tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+    if parts.effects is not None:
+        effects = parts.effects
+        tensors |= {f"effects.{name}": torch.from_numpy(getattr(effects, name)) for name in _EFFECT_ARRAYS}
+        content["effects"] = {
+            "kernel": asdict(effects.kernel),
+            "conditions": [asdict(condition) for condition in effects.conditions],
+            "entities": effects.entities,
+            "trained": effects.trained,
+            "pair_scale": effects.pair_scale,
+        }
+    if parts.reference is not None:
+        reference = parts.reference
+        tensors |= {f"reference.{name}": getattr(reference, name) for name in ("patterns", "labels", "frequencies")}
+        content["reference"] = [asdict(condition) for condition in reference.conditions]
+
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        save_file(plain, partial / "model.safetensors")
+        (partial / "model.json").write_text(json.dumps(content), encoding="utf-8")
+        if path.exists():
+            shutil.rmtree(path)
+        partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def load_parts(path: Path, device: torch.device) -> tuple[Parts, DolorisConfig]:
+    """Read what :func:`save_parts` wrote.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is missing, damaged or of another format.
+    """
+    try:
+        content = json.loads((path / "model.json").read_text(encoding="utf-8"))
+        tensors = load_file(path / "model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: not a saved Doloris model ({error})") from error
+    if content.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: format {content.get('format')!r}, this version reads {FORMAT}")
+    try:
+        return _parts_of(content, tensors, device)
+    except (KeyError, RuntimeError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path}: model.json and model.safetensors do not fit together ({error})") from error
+
+
+def _parts_of(content: dict[str, Any], tensors: dict[str, Tensor], device: torch.device) -> tuple[Parts, DolorisConfig]:
+    config = DolorisConfig.from_json(content["config"])
+    genes, n_cell_types = tuple(content["genes"]), int(content["n_cell_types"])
+    prefix = "denoiser.conditioning"
+    drugs = tensors.get(f"{prefix}.drugs.vectors", tensors.get("mask.drugs.vectors"))
+    features = tensors.get(f"{prefix}.genes.features", torch.zeros(len(content["nodes"]), config.n_features))
+    edges = tensors.get(f"{prefix}.genes.edges", tensors.get("mask.edges", torch.zeros(2, 0, dtype=torch.long)))
+    denoiser, space, mask = build_networks(genes, n_cell_types, features, edges, drugs, config)
+    for name, module in zip(_MODULES, (denoiser, space, mask), strict=True):
+        if module is not None:
+            module.load_state_dict(_under(tensors, f"{name}."))
+    effects = reference = None
+    if "effects" in content:
+        effects = _effects_of(content["effects"], _under(tensors, "effects."), genes)
+    if "reference" in content:
+        conditions = tuple(_perturbation(value) for value in content["reference"])
+        found = {name: value.to(device) for name, value in _under(tensors, "reference.").items()}
+        reference = Reference(conditions, found["patterns"], found["labels"], found["frequencies"])
+    nodes, n_drugs = tuple(content["nodes"]), content["n_drugs"]
+    parts = Parts(genes, nodes, n_cell_types, n_drugs, denoiser, space, mask, effects, reference)
+    return parts.to(device), config
+
+
+def _effects_of(content: dict[str, Any], tensors: dict[str, Tensor], genes: tuple[str, ...]) -> EffectModel:
+    arrays: dict[str, np.ndarray] = {name: value.numpy() for name, value in tensors.items()}
+    kernel = content["kernel"]
+    return EffectModel(
+        kernel=Kernel(**{**kernel, "sources": tuple(kernel["sources"])}),
+        conditions=tuple(_perturbation(value) for value in content["conditions"]),
+        entities=tuple(content["entities"]),
+        trained=tuple(content["trained"]),
+        genes=genes,
+        pair_scale=content["pair_scale"],
+        **{name: arrays[name] for name in _EFFECT_ARRAYS},
+    )
+
+
+def _perturbation(value: dict[str, Any]) -> Perturbation:
+    return Perturbation(**{**value, "genes": tuple(value["genes"])})
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from doloris_scenes import GENES, drug_screen, module_effect, screen, tiny
+
+from doloris import Perturbation, Priors, TrainingCells
+from doloris.effects import fit_effects, observed_effects
+from doloris.errors import UnknownPerturbation
+from doloris.moments import expressed_moments
+
+
+def effects_of(cells, priors=None, config=None):
+    return fit_effects(cells, priors or Priors(), expressed_moments(cells), config or tiny()).model
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return screen(n_controls=300, n_cells=100)
+
+
+def test_the_effect_of_an_unseen_gene_resembles_its_modules(cells):
+    effects = effects_of(cells).predict([Perturbation(genes=(f"G{gene}",)) for gene in (6, 7, 8)])
+    for row, gene in enumerate((6, 7, 8)):
+        others = np.arange(len(GENES)) != gene
+        assert np.corrcoef(effects.log_odds[row][others], module_effect(gene)[others])[0, 1] > 0.7
+
+
+def test_a_perturbed_gene_gets_the_change_that_perturbed_genes_have(cells):
+    model = effects_of(cells)
+    predicted = model.predict([Perturbation(genes=("G9",))])
+    assert predicted.own[0, 9]
+    assert predicted.log_odds[0, 9] == pytest.approx(model.own_effect[0])
+    assert model.own_effect[0] < -1.0
+
+
+def test_left_out_effects_do_not_see_the_condition_they_are_of(cells):
+    model = effects_of(cells)
+    values = cells.values.toarray()
+    values[cells.labels == 1] = np.roll(values[cells.labels == 1], 5, axis=1)
+    changed = TrainingCells(values, cells.genes, cells.conditions, cells.labels)
+    # the same hyper-parameters and control moments: only the row of condition 1 differs
+    conditions, targets, _ = observed_effects(changed, expressed_moments(cells))
+    _, before, _ = observed_effects(cells, expressed_moments(cells))
+    assert conditions == model.conditions
+    assert np.abs(targets[0] - before[0]).max() > 0.5
+    from doloris.effects import _left_out_blocks, _left_out_residuals
+
+    precision = np.linalg.inv(np.exp(-0.1 * np.subtract.outer(np.arange(6), np.arange(6)) ** 2) + 0.1 * np.eye(6))
+    blocks = _left_out_blocks(conditions)
+    ours = before - _left_out_residuals(precision, before, blocks)
+    theirs = targets - _left_out_residuals(precision, targets, blocks)
+    np.testing.assert_allclose(theirs[0], ours[0], atol=1e-8)
+
+
+def test_two_trained_genes_add_up_to_the_pair_scale_times_their_sum(cells):
+    model = effects_of(cells)
+    pair, first, second = model.predict(
+        [Perturbation(genes=("G0", "G1")), Perturbation(genes=("G0",)), Perturbation(genes=("G1",))]
+    ).value
+    kept = np.arange(len(GENES)) > 1
+    np.testing.assert_allclose(pair[kept], 0.72 * (first + second)[kept], atol=1e-5)
+
+
+def test_an_unmeasured_gene_is_placed_by_an_edge_list(cells):
+    edges = {"mine": np.array([["X", "G0"], ["X", "G3"], ["G0", "G3"], ["G1", "G4"]])}
+    assert effects_of(cells, Priors(edges)).knows(Perturbation(genes=("X",)))
+    with pytest.raises(UnknownPerturbation, match="X is neither measured"):
+        effects_of(cells).predict([Perturbation(genes=("X",))])
+
+
+def test_effects_do_not_depend_on_gene_order(cells):
+    order = np.random.default_rng(0).permutation(len(GENES))
+    shuffled = TrainingCells(cells.values[:, order], tuple(GENES[g] for g in order), cells.conditions, cells.labels)
+    asked = [Perturbation(genes=("G6",))]
+    ours, theirs = effects_of(cells).predict(asked), effects_of(shuffled).predict(asked)
+    np.testing.assert_allclose(theirs.log_odds, ours.log_odds[:, order], atol=1e-4)
+
+
+def test_a_drug_at_an_unseen_dose_lies_between_the_trained_ones():
+    model = effects_of(drug_screen())
+    low, middle, high = (
+        np.linalg.norm(model.predict([Perturbation(drug=0, dose=dose)]).value) for dose in (100.0, 1000.0, 10_000.0)
+    )
+    assert min(low, high) * 0.5 < middle < max(low, high) * 1.2

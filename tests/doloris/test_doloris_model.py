@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from doloris_scenes import GENES, controls, drug_screen, screen, tiny
+from scipy.sparse import csr_matrix
+
+from doloris import (
+    Doloris,
+    DolorisConfig,
+    DolorisError,
+    LatentWarning,
+    Perturbation,
+    Priors,
+    TrainingCells,
+    corrected,
+    no_control_moments,
+    no_latent,
+    no_mask,
+    paper,
+    released,
+    small,
+)
+from doloris.diagnostics import intra_distance, latent_figures
+from doloris.errors import CellsError, CheckpointError, ConfigError, NotFitted, UnknownPerturbation
+
+ASKED = [Perturbation(genes=("G6",)), Perturbation(genes=("G0", "G7"))]
+PRESETS = {
+    "corrected": corrected(),
+    "paper": paper(),
+    "released": released(),
+    "no control moments": no_control_moments(corrected()),
+    "no latent": no_latent(corrected()),
+    "no mask": no_mask(corrected()),
+    "paper without mask": no_mask(paper()),
+    "released without moments": no_control_moments(released()),
+}
+# a model trained for six steps, and the release at any time, has not learned a Gaussian latent
+pytestmark = pytest.mark.filterwarnings("ignore::doloris.diagnostics.LatentWarning")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return screen()
+
+
+@pytest.fixture(scope="module")
+def fitted(cells):
+    return Doloris(tiny()).fit(cells, seed=0)
+
+
+def sampled(model, cells, asked=None, n_cells=12):
+    return np.stack(model.sample(asked or ASKED, controls(cells), n_cells=n_cells, seed=3))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_gives_finite_cells_of_the_panel(cells, name):
+    out = sampled(Doloris(tiny(PRESETS[name])).fit(cells, seed=0), cells)
+    assert out.shape == (2, 12, len(GENES))
+    assert np.isfinite(out).all()
+    assert (out >= 0).all()
+
+
+@pytest.mark.parametrize("config", [corrected(), released("drug")], ids=["corrected", "released"])
+def test_drugs_in_two_cell_types(config):
+    cells = drug_screen()
+    model = Doloris(tiny(config)).fit(cells, seed=0)
+    asked = [Perturbation(drug=3, dose=500.0, cell_type=1), Perturbation(drug=0, dose=100.0)]
+    assert np.isfinite(sampled(model, cells, asked)).all()
+
+
+def test_the_same_seed_gives_the_same_cells(cells, fitted):
+    again = Doloris(tiny()).fit(cells, seed=0)
+    np.testing.assert_array_equal(sampled(again, cells), sampled(fitted, cells))
+
+
+def test_another_seed_gives_another_model(cells, fitted):
+    other = Doloris(tiny()).fit(cells, seed=1)
+    first, second = (m.parts.denoiser.state_dict()["enter.layers.0.weight"] for m in (fitted, other))
+    assert not torch.equal(first, second)
+
+
+def test_fitting_leaves_the_callers_random_state_alone(cells):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    Doloris(tiny(steps=1)).fit(cells, seed=0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_conditions_cells_do_not_depend_on_what_else_is_asked_for(cells, fitted):
+    np.testing.assert_allclose(sampled(fitted, cells, ASKED[1:])[0], sampled(fitted, cells)[1], rtol=1e-5, atol=1e-5)
+
+
+def test_sampling_after_training_does_not_depend_on_the_order_of_cells_in_a_dense_or_sparse_control(cells, fitted):
+    sparse = {kind: csr_matrix(values) for kind, values in controls(cells).items()}
+    np.testing.assert_array_equal(np.stack(fitted.sample(ASKED, sparse, n_cells=12, seed=3)), sampled(fitted, cells))
+
+
+@pytest.mark.parametrize("name", ["corrected", "paper", "released"])
+def test_a_saved_model_gives_the_same_cells(cells, tmp_path, name):
+    model = Doloris(tiny(PRESETS[name])).fit(cells, Priors({"mine": np.array([["G0", "G5"]])}), seed=0)
+    model.save(tmp_path / "model")
+    loaded = Doloris.load(tmp_path / "model")
+    assert loaded.config == model.config
+    np.testing.assert_array_equal(sampled(loaded, cells), sampled(model, cells))
+
+
+def test_a_saved_drug_model_gives_the_same_cells(tmp_path):
+    cells = drug_screen()
+    model = Doloris(tiny()).fit(cells, seed=0)
+    model.save(tmp_path / "model")
+    asked = [Perturbation(drug=1, dose=50.0, cell_type=1)]
+    np.testing.assert_array_equal(sampled(Doloris.load(tmp_path / "model"), cells, asked), sampled(model, cells, asked))
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_at(step):
+    def progress(done, _total, **_figures):
+        if done >= step:
+            raise Killed
+
+    return progress
+
+
+@pytest.mark.parametrize("config", [replace(corrected(), ema=0.9), released()], ids=["corrected", "released"])
+@pytest.mark.parametrize("killed_at", [1, 60])
+def test_a_killed_run_goes_on_to_the_same_model(cells, tmp_path, config, killed_at):
+    config = replace(tiny(config, steps=70), mask_epochs=0.5)
+    whole = Doloris(config).fit(cells, seed=0)
+    file = tmp_path / "run.safetensors"
+    with pytest.raises(Killed):
+        Doloris(config).fit(cells, seed=0, checkpoint=file, checkpoint_every=5, progress=kill_at(killed_at))
+    resumed = Doloris(config).fit(cells, seed=0, checkpoint=file, checkpoint_every=5)
+    for name, value in whole.parts.denoiser.state_dict().items():
+        assert torch.equal(resumed.parts.denoiser.state_dict()[name], value), name
+    np.testing.assert_array_equal(sampled(resumed, cells), sampled(whole, cells))
+
+
+def test_a_checkpoint_of_another_seed_is_refused(cells, tmp_path):
+    file = tmp_path / "run.safetensors"
+    Doloris(tiny()).fit(cells, seed=0, checkpoint=file)
+    with pytest.raises(CheckpointError, match="another configuration, seed or other cells"):
+        Doloris(tiny()).fit(cells, seed=1, checkpoint=file)
+
+
+def test_early_stopping_keeps_the_untrained_weights_when_training_only_hurts(cells):
+    held = replace(cells, validation=frozenset({6}))
+    config = replace(tiny(steps=20), early_stopping=4, learning_rate=3.0)
+    model = Doloris(config).fit(held, seed=0)
+    last = model.parts.denoiser.decoders["both"].layers[-1]
+    assert not last.weight.any()
+
+
+def test_early_stopping_without_conditions_to_validate_on_is_an_error():
+    two = screen(perturbed=(0, 1))
+    with pytest.raises(CellsError, match="no condition is named in validation"):
+        Doloris(replace(tiny(), early_stopping=4)).fit(two, seed=0)
+
+
+def test_training_lowers_the_loss_on_a_handful_of_conditions():
+    cells = screen(n_controls=20, n_cells=8, perturbed=(0, 1))
+    losses = []
+    config = replace(tiny(paper(), steps=600), dropout=0.0, learning_rate=3e-3)
+    config = replace(config, widths=replace(config.widths, trunk=64, decoder=64))
+    Doloris(config).fit(cells, seed=0, progress=lambda *_, **f: losses.append(f.get("diffusion_loss")))
+    trained = [loss for loss in losses if loss is not None]
+    assert trained[-1] < 0.3 * trained[0]
+
+
+def test_the_corrected_model_moves_cells_towards_an_unseen_condition():
+    from doloris_scenes import draw, module_effect, rates
+
+    cells = screen(n_controls=300, n_cells=120)
+    model = Doloris(replace(tiny(steps=150), sampling_steps=20, timesteps=200)).fit(cells, seed=0)
+    out = sampled(model, cells, [Perturbation(genes=("G7",))], n_cells=200)[0]
+    rng = np.random.default_rng(0)
+    truth = draw(rng, rates(rng), 2000, module_effect(7)).mean(axis=0)
+    control = controls(cells)[0].mean(axis=0)
+    assert np.linalg.norm(out.mean(axis=0) - truth) < 0.6 * np.linalg.norm(control - truth)
+    assert intra_distance(out) == pytest.approx(
+        intra_distance(draw(rng, rates(np.random.default_rng(0)), 300)), rel=0.15
+    )
+
+
+def test_the_round_trip_of_a_trained_model_errs_by_less_than_a_fiftieth_of_the_spread():
+    cells = screen(n_controls=150)
+    model = Doloris(replace(tiny(steps=150), timesteps=500, sampling_steps=50)).fit(cells, seed=0)
+    bridge = model.bridge(None)
+    source = bridge.source(csr_matrix(controls(cells)[0]), 0, 50, seed=0)
+    assert bridge.round_trip(source, 0).mean() < 0.02
+    figures = latent_figures(source.latent)
+    assert figures.problem is None
+
+
+@pytest.mark.filterwarnings("error::doloris.diagnostics.LatentWarning")
+def test_a_latent_far_from_gaussian_is_warned_of(cells):
+    with pytest.warns(LatentWarning, match="standard deviation"):
+        sampled(Doloris(tiny(released())).fit(cells, seed=0), cells)
+
+
+def test_batch_norm_makes_the_released_control_path_blind_to_its_cell():
+    from doloris.layers import Mlp
+
+    mlp = Mlp([4, 8, 2], "batch", 0.0).train()
+    torch.testing.assert_close(mlp(torch.randn(1, 4)), mlp(torch.randn(1, 4)))
+    layer = Mlp([4, 8, 2], "layer", 0.0).train()
+    assert not torch.allclose(layer(torch.randn(1, 4)), layer(torch.randn(1, 4)))
+
+
+def test_presets_differ_only_in_declared_fields_and_are_read_back():
+    for make in (paper, released, corrected):
+        config = make()
+        assert DolorisConfig.from_json(config.to_json()) == config
+    assert small(corrected()).widths.trunk < corrected().widths.trunk
+    with pytest.raises(ConfigError, match="unknown configuration fields colour"):
+        DolorisConfig.from_json({"colour": 1})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sampling_steps": 600}, "sampling_steps: 600"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"ema": 2.0}, "ema"),
+        ({"mask_low": 0.9, "mask_high": 0.5}, "thresholds"),
+        ({"effect": "none"}, "no trace of the perturbation"),
+        ({"effect": "none", "perturbation_dropout": 0.0}, "effect='kernel'"),
+        ({"mask": "none"}, "values='raw'"),
+        ({"skip": "none"}, "implicit"),
+    ],
+)
+def test_a_contradictory_configuration_is_an_error(change, message):
+    with pytest.raises(ConfigError, match=message):
+        replace(corrected(), **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": np.zeros(3, int)}, "labels"),
+        ({"genes": ("A",) * 24}, "genes"),
+        ({"conditions": (Perturbation(),) * 7}, "listed twice"),
+        ({"values": -screen().values}, "negative"),
+    ],
+)
+def test_cells_that_do_not_fit_together_are_an_error(cells, change, message):
+    with pytest.raises(CellsError, match=message):
+        replace(cells, **change)
+
+
+def test_a_cell_type_without_controls_is_an_error():
+    with pytest.raises(CellsError, match="0 control cells"):
+        TrainingCells(np.ones((4, 2)), ("A", "B"), (Perturbation(genes=("A",)),), np.zeros(4, int))
+
+
+def test_asking_for_what_the_model_cannot_represent_is_an_error(cells, fitted):
+    with pytest.raises(UnknownPerturbation, match="XYZ"):
+        sampled(fitted, cells, [Perturbation(genes=("XYZ",))])
+    with pytest.raises(UnknownPerturbation, match="fitted on genes"):
+        sampled(fitted, cells, [Perturbation(drug=0, dose=1.0)])
+    with pytest.raises(CellsError, match="3 genes, the model has 24"):
+        fitted.sample(ASKED, {0: np.ones((5, 3))}, n_cells=2, seed=0)
+    with pytest.raises(CellsError, match="control cells of its cell type"):
+        fitted.sample(ASKED, {}, n_cells=2, seed=0)
+
+
+def test_an_unfitted_model_says_so():
+    with pytest.raises(NotFitted, match="call fit"):
+        Doloris().parts  # noqa: B018
+
+
+def test_a_folder_that_is_no_model_is_an_error(tmp_path):
+    with pytest.raises(CheckpointError, match="not a saved Doloris model"):
+        Doloris.load(tmp_path)
+
+
+def test_a_perturbed_gene_outside_the_panel_is_trained_on(cells):
+    renamed = replace(cells, conditions=(*cells.conditions[:6], Perturbation(genes=("outside",))))
+    model = Doloris(tiny()).fit(renamed, seed=0)
+    assert np.isfinite(sampled(model, renamed, [Perturbation(genes=("outside",))])).all()
+
+
+def test_divergence_is_an_error_that_names_the_learning_rate(cells):
+    with pytest.raises(DolorisError, match="learning_rate"):
+        Doloris(replace(tiny(paper(), steps=100), learning_rate=1e12, mask="none", loss_genes="all")).fit(cells, seed=0)
+
+
+def test_a_condition_hidden_from_the_network_gives_the_same_prediction_for_every_gene(cells):
+    from doloris.conditioning import condition_rows
+
+    model = Doloris(tiny(replace(corrected(), perturbation_dropout=0.5))).fit(cells, seed=0)
+    conditioning = model.parts.denoiser.conditioning
+    asked = [Perturbation(genes=("G0",)), Perturbation(genes=("G1",))]
+    rows = condition_rows(asked, {"G0": 0, "G1": 1}, torch.device("cpu"))
+    with torch.no_grad():
+        seen = conditioning(rows, conditioning.encode_graph(), treated=True)
+        hidden = conditioning(rows.hidden(torch.tensor([True, True])), conditioning.encode_graph(), treated=True)
+    assert not torch.allclose(seen[0], seen[1])
+    torch.testing.assert_close(hidden[0], hidden[1])

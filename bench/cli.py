@@ -24,6 +24,7 @@ COMMANDS = (
     "data",
     "split",
     "check",
+    "env",
     "methods",
     "tasks",
     "protocols",

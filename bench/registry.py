@@ -23,6 +23,7 @@ from types import ModuleType
 
 import methods
 from bench.conformance.declarations import declaration_problems
+from bench.environments.environment import environment_problem
 from bench.errors import MethodError
 from bench.method_sources import method_source_hash
 from methods.base import Method
@@ -228,7 +229,7 @@ def _entry(cls: type[Method], module: str) -> MethodEntry:
     try:
         method = cls()
         configuration = dict(method.configuration())
-        unavailable = method.unavailable()
+        unavailable = environment_problem(cls.environment) or method.unavailable()
     except Exception as error:
         line = _line_in(Path(inspect.getfile(cls)), error)
         raise MethodError(f"{where}, line {line}: cannot be constructed or asked: {_described(error)}") from error

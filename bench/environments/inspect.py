@@ -18,13 +18,14 @@ from bench.errors import BenchError
 _WORKER = "bench.worker"
 _CODE = """
 import importlib, importlib.metadata, json, platform, re, sys
+# Before anything is imported: setuptools puts its own copies of packages on the path.
+versions = {re.sub("[-_.]+", "-", d.metadata["Name"]).lower(): d.version for d in importlib.metadata.distributions()}
 failed = {}
 for name in sys.argv[2:]:
     try:
         importlib.import_module(name)
     except Exception as error:
         failed[name] = f"{type(error).__name__}: {error}"
-versions = {re.sub("[-_.]+", "-", d.metadata["Name"]).lower(): d.version for d in importlib.metadata.distributions()}
 with open(sys.argv[1], "w") as stream:
     json.dump({"python": platform.python_version(), "failed": failed, "versions": versions}, stream)
 """

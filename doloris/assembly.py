@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from doloris.cell_space import CellSpace
-from doloris.conditioning import Conditioning
+from doloris.conditioning import Conditioning, DrugEncoder
 from doloris.config import DolorisConfig
 from doloris.data import Perturbation, Priors, TrainingCells
 from doloris.denoiser import Denoiser
@@ -70,8 +70,8 @@ class Parts:
         Nodes of the gene graph: the panel, then perturbed genes that are not measured.
     n_cell_types
         Cell types.
-    n_drugs
-        Drugs that have a vector; ``None`` for a gene screen.
+    drug_vectors
+        Frozen vectors of the drugs, (n_drugs, d); ``None`` for a gene screen.
     denoiser, space
         The diffusion.
     mask
@@ -85,12 +85,23 @@ class Parts:
     genes: tuple[str, ...]
     nodes: tuple[str, ...]
     n_cell_types: int
-    n_drugs: int | None
+    drug_vectors: Tensor | None
     denoiser: Denoiser
     space: CellSpace
     mask: MaskModel | None
     effects: EffectModel | None
     reference: Reference | None
+
+    def with_drugs(self, vectors: np.ndarray) -> Parts:
+        """The same parts with further drugs: (n, d)."""
+        assert self.drug_vectors is not None
+        everything = torch.cat([self.drug_vectors, torch.from_numpy(vectors).to(self.drug_vectors)])
+        for module in (self.denoiser, self.mask):
+            for encoder in module.modules() if module is not None else ():
+                if isinstance(encoder, DrugEncoder):
+                    encoder.register_buffer("vectors", everything.to(encoder.get_buffer("vectors").device))
+        effects = None if self.effects is None else self.effects.with_drugs(everything.cpu().numpy())
+        return replace(self, drug_vectors=everything, effects=effects)
 
     def to(self, device: torch.device) -> Parts:
         """Move the networks to a device."""

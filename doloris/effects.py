@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -117,6 +117,12 @@ class EffectModel:
     def knows(self, condition: Perturbation) -> bool:
         """Whether every gene or drug of the condition can be placed among the trained ones."""
         return set(entities_of(condition)) <= set(self.entities)
+
+    def with_drugs(self, vectors: np.ndarray) -> EffectModel:
+        """The same process with the similarities of all drugs, the trained ones among them: (n_drugs, d)."""
+        entities = tuple(str(number) for number in range(len(vectors)))
+        similarity = drug_similarity(vectors, [int(name) for name in self.trained])
+        return replace(self, entities=entities, similarity=similarity)
 
     def predict(self, conditions: Sequence[Perturbation]) -> Effects:
         """Effects of conditions, trained or not; controls have none.

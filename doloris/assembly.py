@@ -16,6 +16,7 @@ from doloris.data import Perturbation, Priors, TrainingCells
 from doloris.denoiser import Denoiser
 from doloris.detection import ordinary_log_odds
 from doloris.effects import EffectModel
+from doloris.errors import UnknownPerturbation
 from doloris.features import condition_means, gene_features
 from doloris.graph import (
     GeneGraph,
@@ -91,6 +92,31 @@ class Parts:
     mask: MaskModel | None
     effects: EffectModel | None
     reference: Reference | None
+
+    def check(self, condition: Perturbation) -> None:
+        """Tell why a condition cannot be sampled.
+
+        Raises
+        ------
+        UnknownPerturbation
+            If the model has no representation for it.
+        """
+        what, vectors = repr(condition.label), self.drug_vectors
+        if not 0 <= condition.cell_type < self.n_cell_types:
+            raise UnknownPerturbation(f"{what}: cell type outside 0..{self.n_cell_types - 1}")
+        if condition.is_control:
+            return
+        if (condition.drug is None) != (vectors is None):
+            raise UnknownPerturbation(f"{what}: the model was fitted on {'genes' if vectors is None else 'drugs'}")
+        if vectors is not None and condition.drug is not None and condition.drug >= len(vectors):
+            raise UnknownPerturbation(f"{what}: no such row among {len(vectors)} drug vectors; add it first")
+        if self.effects is not None and self.effects.knows(condition):
+            return
+        missing = sorted(set(condition.genes) - set(self.nodes))
+        if missing:
+            raise UnknownPerturbation(
+                f"{what}: {', '.join(missing)} is neither measured nor trained nor in an edge list"
+            )
 
     def with_drugs(self, vectors: np.ndarray) -> Parts:
         """The same parts with further drugs: (n, d)."""

@@ -17,7 +17,6 @@ from doloris.conditioning import ConditionRows, condition_rows
 from doloris.config import DolorisConfig
 from doloris.data import Perturbation
 from doloris.denoiser import NoisyCells, linear_slope
-from doloris.errors import UnknownPerturbation
 from doloris.mask_model import CalibratedMaskModel, MaskInputs
 from doloris.mask_sampling import (
     apply_thresholds,
@@ -110,7 +109,7 @@ class Bridge:
             If the model has no representation for one.
         """
         for condition in conditions:
-            self._check(condition)
+            self.parts.check(condition)
         nodes = self._nodes | {g: -1 for c in conditions for g in c.genes if g not in self._nodes}
         return condition_rows(conditions, nodes, self.device)
 
@@ -199,28 +198,6 @@ class Bridge:
             clean = self.parts.space.enter(source.cells, types, level, generator)
             back = ddim.sample(self._denoise(rows, level, None, None), self._invert(clean, rows, level), self.schedule)
         return (back - clean).square().mean(dim=1).sqrt()
-
-    def _check(self, condition: Perturbation) -> None:
-        if not 0 <= condition.cell_type < self.parts.n_cell_types:
-            raise UnknownPerturbation(f"{condition.label!r}: cell type outside 0..{self.parts.n_cell_types - 1}")
-        vectors = self.parts.drug_vectors
-        if condition.is_control:
-            return
-        if (condition.drug is None) != (vectors is None):
-            raise UnknownPerturbation(
-                f"{condition.label!r}: the model was fitted on {'genes' if vectors is None else 'drugs'}"
-            )
-        if vectors is not None and condition.drug is not None and condition.drug >= len(vectors):
-            raise UnknownPerturbation(
-                f"{condition.label!r}: no such row among {len(vectors)} drug vectors; add it first"
-            )
-        if self.parts.effects is not None and self.parts.effects.knows(condition):
-            return
-        missing = [gene for gene in condition.genes if gene not in self._nodes]
-        if missing:
-            raise UnknownPerturbation(
-                f"{condition.label!r}: {', '.join(missing)} is neither measured nor trained nor in an edge list"
-            )
 
     def _effects(self, conditions: Sequence[Perturbation]) -> _Effects:
         """Predicted effects of conditions, controls having none, where the configuration uses them."""

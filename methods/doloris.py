@@ -125,7 +125,8 @@ class _DolorisMethod(Method):
         from doloris.errors import UnknownPerturbation
 
         try:
-            self._model.bridge(self.nfe).rows([self._perturbation(query)])
+            asked = self._perturbation(query)  # may add a drug to the model
+            self._model.parts.check(asked)
         except Unsupported as why:
             return why
         except UnknownPerturbation as why:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -30,6 +31,8 @@ _NOISE = (0.3, 1.0)
 _DOSE_LENGTH = (1.0, 3.0)
 _CELL_TYPE = (0.3, 0.6, 0.9)
 _OWN_MINIMUM = 3
+
+UnknownGenes = Literal["refuse", "shared"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class EffectModel:
         The panel.
     pair_scale
         Factor on the sum of two effects.
+    unknown_genes
+        Whether a gene that is not among the entities is refused or has the shared part of the process alone.
     """
 
     kernel: Kernel
@@ -113,9 +118,12 @@ class EffectModel:
     own_effect: np.ndarray
     genes: tuple[str, ...]
     pair_scale: float
+    unknown_genes: UnknownGenes
 
     def knows(self, condition: Perturbation) -> bool:
-        """Whether every gene or drug of the condition can be placed among the trained ones."""
+        """Whether every gene or drug of the condition can be placed among the trained ones, or need not be."""
+        if self.unknown_genes == "shared" and condition.genes:
+            return True
         return set(entities_of(condition)) <= set(self.entities)
 
     def with_drugs(self, vectors: np.ndarray) -> EffectModel:
@@ -235,6 +243,7 @@ def fit_effects(
         own_effect=own_effect,
         genes=cells.genes,
         pair_scale=config.pair_scale,
+        unknown_genes=config.unknown_genes,
     )
     log_odds, value = np.split(targets.astype(np.float32), 2, axis=1)
     return TrainedEffects(

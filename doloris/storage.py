@@ -50,6 +50,7 @@ def save_parts(parts: Parts, config: DolorisConfig, path: Path) -> None:
             "entities": effects.entities,
             "trained": effects.trained,
             "pair_scale": effects.pair_scale,
+            "unknown_genes": effects.unknown_genes,
         }
     if parts.reference is not None:
         reference = parts.reference
@@ -124,6 +125,7 @@ def _effects_of(content: dict[str, Any], tensors: dict[str, Tensor], genes: tupl
         trained=tuple(content["trained"]),
         genes=genes,
         pair_scale=content["pair_scale"],
+        unknown_genes=content["unknown_genes"],
         **{name: arrays[name] for name in _EFFECT_ARRAYS},
     )
 

@@ -111,6 +111,11 @@ class DolorisConfig:
         Two genes: ``sum_decoded`` condition vectors as released (section 4), or ``sum_embedded`` gene vectors
         before decoding, as one condition.
 
+    unknown_genes
+        A gene that is neither measured, nor trained, nor in an edge list: ``refuse`` it (section 11: the release
+        raises), or predict what all perturbations ``shared`` (``effect="kernel"``: such a gene is like no other, which
+        leaves the first term of its kernel).
+
     perturbation_dropout
         Probability that a training cell's genes or drug are hidden from the diffusion, which then learns what
         perturbed cells share. 0: never (section 4). 1: the perturbation reaches the diffusion through its predicted
@@ -192,6 +197,8 @@ class DolorisConfig:
     dropout: float = 0.1
     pair_rule: Literal["sum_decoded", "sum_embedded"] = "sum_embedded"
 
+    unknown_genes: Literal["refuse", "shared"] = "shared"
+
     perturbation_dropout: float = 1.0
 
     n_features: int = 32
@@ -253,11 +260,12 @@ def corrected() -> DolorisConfig:
     return DolorisConfig()
 
 
-def paper() -> DolorisConfig:
-    """What the paper's text says."""
+def paper(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
+    """What the paper's text says; it trains longer on drugs (4.2)."""
     return replace(
         corrected(),
         name="paper",
+        steps=10_000 if kind == "gene" else 100_000,
         spacing="leading",
         inversion="explicit",
         values="raw",
@@ -267,6 +275,7 @@ def paper() -> DolorisConfig:
         effect="none",
         decoders="two",
         pair_rule="sum_decoded",
+        unknown_genes="refuse",
         perturbation_dropout=0.0,
         coexpression_threshold=0.5,
         coexpression_neighbours=None,
@@ -281,7 +290,7 @@ def released(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
     """What the released code does, its defects included; thresholds differ between its data sets (section 7)."""
     gene = kind == "gene"
     return replace(
-        paper(),
+        paper(kind),
         name="released",
         trained_steps="visited",
         clip_drug=True,
@@ -368,6 +377,8 @@ def _check_combinations(config: DolorisConfig) -> None:
         raise ConfigError("skip='moments' and control_information='added' would count the controls twice")
     if config.perturbation_dropout == 1 and config.effect == "none":
         raise ConfigError("perturbation_dropout=1 and effect='none' leave no trace of the perturbation")
+    if config.unknown_genes == "shared" and config.effect == "none":
+        raise ConfigError("unknown_genes='shared' needs effect='kernel', which knows what perturbations share")
     if config.mask == "calibrated" and config.effect == "none":
         raise ConfigError("mask='calibrated' re-weights a predicted effect; set effect='kernel'")
     if config.mask_sampling == "source" and config.mask == "graph":

@@ -260,8 +260,9 @@ def test_a_cell_type_without_controls_is_an_error():
 
 
 def test_asking_for_what_the_model_cannot_represent_is_an_error(cells, fitted):
+    refusing = Doloris(replace(tiny(steps=1), unknown_genes="refuse")).fit(cells, seed=0)
     with pytest.raises(UnknownPerturbation, match="XYZ"):
-        sampled(fitted, cells, [Perturbation(genes=("XYZ",))])
+        sampled(refusing, cells, [Perturbation(genes=("XYZ",))])
     with pytest.raises(UnknownPerturbation, match="fitted on genes"):
         sampled(fitted, cells, [Perturbation(drug=0, dose=1.0)])
     with pytest.raises(CellsError, match="3 genes, the model has 24"):

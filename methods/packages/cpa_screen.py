@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 
 from methods.base import TrainingData, Unsupported
 from methods.conditions import CONTROL, Condition
+from methods.packages.validation import validation_cells
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -20,7 +21,6 @@ PERTURBATION, DOSE, CELL_TYPE, SPLIT = "condition", "dose", "cell_type", "split"
 PADDING = "<PAD>"
 UNSEEN = "unseen"  # a place in the encoder for a drug that is only asked for
 _SOLVENT = "CS(C)=O"  # DMSO: the package wants a structure of the control too
-_VALIDATION_FRACTION = 0.15  # of the cells, as in the authors' tutorials
 
 
 @dataclass(frozen=True)
@@ -134,28 +134,6 @@ def structure(condition: Condition) -> str:
     if not smiles:
         raise Unsupported(f"embeds drugs by their structure, and the screen names none of {condition.label}")
     return smiles
-
-
-def validation_cells(train: TrainingData, *, seed: int, unseen_allowed: bool) -> np.ndarray:
-    """Cells that early stopping looks at, (n_cells,) bool.
-
-    A validation condition is held out whole where the model could still predict it: its perturbations
-    occur elsewhere in training, and its cell type too. Of what remains, a random 15 % of the cells is held
-    out where no condition could be, as in the authors' tutorials.
-    """
-    labels = train.adata.obs["condition"].astype(str).to_numpy()
-    marked = set(labels[train.adata.obs["validation"].to_numpy(dtype=bool)])
-    kept = [condition for key, condition in train.conditions.items() if key not in marked]
-    whole = [key for key in sorted(marked) if _predictable(train.conditions[key], kept, unseen_allowed=unseen_allowed)]
-    if whole:
-        return np.isin(labels, whole)
-    return np.random.default_rng(seed).random(labels.size) < _VALIDATION_FRACTION
-
-
-def _predictable(condition: Condition, others: Collection[Condition], *, unseen_allowed: bool) -> bool:
-    seen = {name for other in others for name in other.perturbations}
-    cell_types = {other.cell_type for other in others}
-    return condition.cell_type in cell_types and (unseen_allowed or seen >= set(condition.perturbations))
 
 
 def batch_size_for(n_cells: int, preferred: int) -> int:

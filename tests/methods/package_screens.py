@@ -21,7 +21,10 @@ def gene_screen(*, validation: str = "D", counts: bool = True, resources: Resour
     base = rng.gamma(2.0, 2.0, N_GENES) + 1
     effects = {gene: np.exp(rng.normal(0, 0.7, N_GENES)) for gene in "ABCD"}
     labels = [key for key in CONDITIONS for _ in range(40 if key == "ctrl" else 24)]
-    rates = [base * np.prod([effects[g] for g in key.split("+") if g != "ctrl"] or [np.ones(N_GENES)], axis=0) for key in labels]
+    rates = [
+        base * np.prod([effects[g] for g in key.split("+") if g != "ctrl"] or [np.ones(N_GENES)], axis=0)
+        for key in labels
+    ]
     drawn = rng.poisson(rates).astype(np.float32)
     totals = drawn.sum(axis=1, keepdims=True)
     adata = anndata.AnnData(

@@ -104,9 +104,7 @@ def test_the_same_seed_gives_the_same_model_and_leaves_the_global_generators_alo
     again = QuickGears()
     again.fit(gene_screen(resources=gene_graph()), seed=3, device="cpu", progress=no_progress)
     asked = query(gene_screen(), "B+D")
-    np.testing.assert_array_equal(
-        again.predict(asked, n_cells=5, seed=1), fitted.predict(asked, n_cells=5, seed=1)
-    )
+    np.testing.assert_array_equal(again.predict(asked, n_cells=5, seed=1), fitted.predict(asked, n_cells=5, seed=1))
     np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 

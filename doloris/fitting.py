@@ -203,6 +203,7 @@ class _Fitting:
             config.learning_rate,
             config.weight_decay,
             config.anneal,
+            config.anneal_steps,
             config.anneal_delay,
             config.idle_gradients,
             config.ema,

@@ -116,6 +116,20 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
     return list(found.values())
 
 
+def find_ablations(name: str) -> list[MethodEntry]:
+    """A method, and its variants as its class declares them.
+
+    Raises
+    ------
+    MethodError
+        If it declares none, or a variant cannot be constructed; see :func:`find_methods`.
+    """
+    whole = find_methods([name])[0]
+    if not whole.cls.ablations:
+        raise MethodError(f"--method: {whole.name} declares no ablations (class attribute `ablations`)")
+    return [whole, *(_entry(whole.cls, whole.module, {**whole.settings, **variant}) for variant in whole.cls.ablations)]
+
+
 def is_path(name: str) -> bool:
     """Whether a ``--method`` value is a file rather than a method's name."""
     return name.endswith(".py") or "/" in name

@@ -40,6 +40,14 @@ class _DolorisMethod(Method):
 
     tasks = frozenset(TaskKind)
     output = "cells"
+    ablations = (
+        {"without": "control-moments"},
+        {"without": "latent"},
+        {"without": "mask"},
+        {"nfe": 1},
+        {"nfe": 30},
+        {"nfe": 70},
+    )
     preset: ClassVar[Literal["corrected", "paper", "released"]]
 
     def __init__(self, size: str = "full", without: str = "nothing", nfe: int = 50, steps: int = 0) -> None:

@@ -103,11 +103,14 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
     if not names:
         return [entry for entry in builtin.values() if entry.cls.by_default]
     known, found = dict(builtin), dict[str, MethodEntry]()
+    files: dict[str, list[MethodEntry]] = {}
     for name in dict.fromkeys(names):
         plain, texts = split_settings(name)
         if is_path(plain):
-            entries = load_file(Path(plain))
-            _add(known, entries)
+            if plain not in files:
+                files[plain] = load_file(Path(plain))
+                _add(known, files[plain])
+            entries = files[plain]
         else:
             entries = [_builtin(plain, builtin)]
         if texts:

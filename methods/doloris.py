@@ -89,6 +89,8 @@ class _DolorisMethod(Method):
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Train mask model and diffusion on all training and validation cells."""
+        from dataclasses import asdict
+
         from doloris import Doloris
         from doloris.diagnostics import intra_distance
         from methods.doloris_cells import doloris_cells
@@ -103,7 +105,7 @@ class _DolorisMethod(Method):
         self._drug_numbers = {name: number for number, name in enumerate(drugs.names)} if drugs else {}
         parts = self._model.parts
         self._record = {
-            "size": "small" if config.name.endswith("small") else "full",
+            "widths": asdict(config.widths),
             "parameters": sum(
                 p.numel() for module in (parts.denoiser, parts.mask) if module for p in module.parameters()
             ),

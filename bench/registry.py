@@ -30,7 +30,6 @@ from bench.method_sources import method_source_hash
 from methods.base import Method, Role
 from methods.conditions import Condition
 
-
 GROUPS: Mapping[str, tuple[Role, ...]] = {
     "all": get_args(Role),
     "baselines": ("baseline", "negative control"),

@@ -201,7 +201,6 @@ class ChemCpa(Method):
         """Cells of a condition from control cells, both (n, g), genes sorted."""
         import torch
 
-        network.eval()
         with torch.no_grad():
             mean, variance = network.predict(torch.from_numpy(controls).to(self._device), self._treatments([condition]))
             if self.config.prediction == "sample":

@@ -67,16 +67,16 @@ class DrugTable:
         treated = [condition for condition in conditions if not condition.is_control]
         structures = {condition.label: condition.smiles for condition in treated}
         names = tuple(sorted(structures))
-        largest_dose = max((condition.dose or 0.0 for condition in treated), default=0.0)
+        dose = largest_dose(treated)
         if told_apart_by(treated) == INDEX:
             kept = np.arange(len(names))
-            return cls(names, None, kept, np.zeros(len(names)), np.ones(len(names)), largest_score, largest_dose)
+            return cls(names, None, kept, np.zeros(len(names)), np.ones(len(names)), largest_score, dose)
         raw = _finite(molecule_vectors([structures[name] for name in names], resources))
         kept = np.flatnonzero(raw.std(axis=0) > smallest_spread)
         if kept.size == 0:
             raise Unsupported("the vectors of the training drugs do not differ")
         chosen = raw[:, kept]
-        return cls(names, resources, kept, chosen.mean(axis=0), chosen.std(axis=0), largest_score, largest_dose)
+        return cls(names, resources, kept, chosen.mean(axis=0), chosen.std(axis=0), largest_score, dose)
 
     @property
     def width(self) -> int:
@@ -106,10 +106,20 @@ class DrugTable:
         return scores.astype(np.float32)
 
     def dose(self, condition: Condition) -> float:
-        """Dose as a share of the largest in training; 1 for the control and where there are no doses."""
-        if condition.is_control or condition.dose is None or not self.largest_dose:
-            return 1.0
-        return condition.dose / self.largest_dose
+        """See :func:`dose_share`."""
+        return dose_share(condition, self.largest_dose)
+
+
+def largest_dose(conditions: Iterable[Condition]) -> float:
+    """Largest dose among conditions, in nM; 0 where there are no doses."""
+    return max((condition.dose or 0.0 for condition in conditions if not condition.is_control), default=0.0)
+
+
+def dose_share(condition: Condition, largest: float) -> float:
+    """Dose as a share of the largest in training; 1 for the control and where there are no doses."""
+    if condition.is_control or condition.dose is None or not largest:
+        return 1.0
+    return condition.dose / largest
 
 
 def _finite(vectors: np.ndarray) -> np.ndarray:

@@ -131,7 +131,7 @@ class ScLambda(Method):
         with seeded(seed, device):
             trainer = ScLambdaTrainer(data, self.config, device)
             trainer.run(progress, score if validation else None)
-        self._network = trainer.network.eval()
+        self._network = trainer.network
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
         """Control cells with the perturbation's vector added to their states: (n_cells, n_genes), clipped at 0."""

@@ -12,8 +12,7 @@ from methods.base import Progress
 from methods.chemcpa import ChemCpaConfig
 from methods.networks.adversary import Adversary
 from methods.networks.batches import DeviceCells, epoch
-from methods.networks.divergence import finite
-from methods.networks.early_stopping import BestState
+from methods.networks.epochs import Epochs
 from methods.networks.mlp import mlp
 
 
@@ -140,39 +139,32 @@ class ChemCpaTrainer:
         self._rest = [parameter for parameter in self.network.parameters() if id(parameter) not in doser]
 
     def run(self, progress: Progress, validate: Callable[[ChemCpaNetwork], float] | None) -> None:
-        """Train all epochs, or until the validation score stands still; leave the best weights.
-
-        Parameters
-        ----------
-        validate
-            Scores the network on the validation conditions, higher is better; ``None`` where there are none.
-        """
+        """Train; see :meth:`methods.networks.epochs.Epochs.run`."""
         config = self._config
         schedules = [
             torch.optim.lr_scheduler.StepLR(optimiser, config.decay_every, config.decay)
             for optimiser in (self._optimiser, self._adversary_optimiser)
         ]
-        best = BestState(self.network, config.patience)
-        step = 0
-        for done in range(1, config.epochs + 1):
-            losses = []
-            for index in epoch(self._data.cells.shape[0], config.batch_size, self._device):
-                step += 1
-                if step % config.adversary_steps == 0:
-                    self._train_adversaries(index)
-                else:
-                    losses.append(self._train_autoencoder(index))
+        self._steps = 0
+
+        def once() -> Tensor:
+            loss = self._epoch()
             for schedule in schedules:
                 schedule.step()
-            loss = float(torch.stack(losses).mean()) if losses else 0.0
-            progress(done, config.epochs, loss=finite(loss, done, config.learning_rate))
-            if validate is not None and (done % config.validate_every == 0 or done == config.epochs):
-                best.offer(validate(self.network))
-                self.network.train()
-                if best.exhausted:
-                    break
-        best.restore()
-        self.network.eval()
+            return loss
+
+        epochs = Epochs(config.epochs, config.validate_every, config.patience, config.learning_rate)
+        epochs.run(self.network, once, progress, validate)
+
+    def _epoch(self) -> Tensor:
+        losses = []
+        for index in epoch(self._data.cells.shape[0], self._config.batch_size, self._device):
+            self._steps += 1
+            if self._steps % self._config.adversary_steps == 0:
+                self._train_adversaries(index)
+            else:
+                losses.append(self._train_autoencoder(index))
+        return torch.stack(losses).mean() if losses else torch.zeros(())
 
     def _train_autoencoder(self, index: Tensor) -> Tensor:
         data, config = self._data, self._config

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from methods.base import Progress
 from methods.networks.batches import DeviceCells, epoch
-from methods.networks.divergence import finite
-from methods.networks.early_stopping import BestState
+from methods.networks.epochs import Epochs
 from methods.networks.mlp import mlp
 from methods.sclambda import ScLambdaConfig
 
@@ -131,30 +130,22 @@ class ScLambdaTrainer:
         )
 
     def run(self, progress: Progress, validate: Callable[[ScLambdaNetwork], float] | None) -> None:
-        """Train all epochs, or until the validation score stands still; leave the best weights.
-
-        Parameters
-        ----------
-        validate
-            Scores the network on the validation conditions, higher is better; ``None`` where there are none.
-        """
+        """Train; see :meth:`methods.networks.epochs.Epochs.run`."""
         config = self._config
         schedules = [
             torch.optim.lr_scheduler.StepLR(optimiser, config.decay_every, config.decay)
             for optimiser in (self._optimiser, self._information_optimiser)
         ]
-        best = BestState(self.network, config.patience)
-        for done in range(1, config.epochs + 1):
+
+        def once() -> Tensor:
             batches = epoch(self._data.cells.shape[0], config.batch_size, self._device)
             loss = torch.stack([self._step(index) for index in batches]).mean()
             for schedule in schedules:
                 schedule.step()
-            progress(done, config.epochs, loss=finite(float(loss), done, config.learning_rate))
-            if validate is not None and (done % config.validate_every == 0 or done == config.epochs):
-                best.offer(validate(self.network))
-                if best.exhausted:
-                    break
-        best.restore()
+            return loss
+
+        epochs = Epochs(config.epochs, config.validate_every, config.patience, config.learning_rate)
+        epochs.run(self.network, once, progress, validate)
 
     def _step(self, index: Tensor) -> Tensor:
         data, config = self._data, self._config

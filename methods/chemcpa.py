@@ -10,7 +10,7 @@ import numpy as np
 
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
-from methods.drug_table import INDEX, DrugTable, told_apart_by
+from methods.drug_table import INDEX, DoseScale, DrugTable, dose_share, told_apart_by
 from methods.molecules import molecule_source
 from methods.training_cells import TrainingCells
 from methods.validation import ValidationConditions
@@ -94,6 +94,7 @@ class ChemCpaConfig:
     patience: int | None = 5
     smallest_spread: float = 0.01
     largest_score: float = 5.0
+    dose: DoseScale = "log"
     control: Literal["none", "vehicle"] = "none"
     prediction: Literal["mean", "sample"] = "mean"
 
@@ -192,7 +193,12 @@ class ChemCpa(Method):
         drugged = [self.config.control == "vehicle" or not condition.is_control for condition in conditions]
         return Treatments(
             drugs=tensor([self._drugs.vector(condition) for condition in conditions]),
-            doses=tensor([np.float32(self._drugs.dose(condition)) for condition in conditions]),
+            doses=tensor(
+                [
+                    np.float32(dose_share(condition, self._drugs.largest_dose, self.config.dose))
+                    for condition in conditions
+                ]
+            ),
             drugged=tensor([np.float32(flag) for flag in drugged]),
             types=tensor([self._types[condition.cell_type] for condition in conditions]),
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from methods.molecules import molecule_vectors
 
 STRUCTURE = "structure"
 INDEX = "index"
+DoseScale = Literal["linear", "log"]
 
 
 def told_apart_by(conditions: Iterable[Condition]) -> str:
@@ -105,21 +108,25 @@ class DrugTable:
         scores: np.ndarray = np.clip((raw - self.centre) / self.spread, -self.largest_score, self.largest_score)
         return scores.astype(np.float32)
 
-    def dose(self, condition: Condition) -> float:
-        """See :func:`dose_share`."""
-        return dose_share(condition, self.largest_dose)
-
 
 def largest_dose(conditions: Iterable[Condition]) -> float:
     """Largest dose among conditions, in nM; 0 where there are no doses."""
     return max((condition.dose or 0.0 for condition in conditions if not condition.is_control), default=0.0)
 
 
-def dose_share(condition: Condition, largest: float) -> float:
-    """Dose as a share of the largest in training; 1 for the control and where there are no doses."""
+def dose_share(condition: Condition, largest: float, scale: DoseScale) -> float:
+    """Dose as a share of the largest in training; 1 for the control and where there are no doses.
+
+    Parameters
+    ----------
+    largest
+        Largest training dose in nM.
+    scale
+        Whether the share is that of the dose or of log(1 + dose in nM).
+    """
     if condition.is_control or condition.dose is None or not largest:
         return 1.0
-    return condition.dose / largest
+    return condition.dose / largest if scale == "linear" else math.log1p(condition.dose) / math.log1p(largest)
 
 
 def _finite(vectors: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
-from methods.drug_table import INDEX, DrugTable, dose_share, largest_dose, told_apart_by
+from methods.drug_table import INDEX, DoseScale, DrugTable, dose_share, largest_dose, told_apart_by
 from methods.gene_graph import coexpression_edges, named_edges
 from methods.gene_vectors import gene_vectors, summed_vector, vector_source
 from methods.molecules import molecule_source
@@ -85,6 +85,7 @@ class GraphVciConfig:
     threshold: float = 0.4
     treatment: int = 64
     n_components: int = 32
+    dose: DoseScale = "log"
     prediction: Literal["mean", "sample"] = "mean"
 
 
@@ -220,7 +221,7 @@ class GraphVci(_GraphVci):
             if unseen:
                 raise Unsupported(f"{', '.join(unseen)} occurs in no training condition, so its column is untrained")
             columns = np.isin(names, condition.perturbations).astype(np.float32)
-            return columns * np.float32(dose_share(condition, largest))
+            return columns * np.float32(dose_share(condition, largest, self.config.dose))
 
         return code
 
@@ -259,7 +260,9 @@ class GraphVciEmb(_GraphVci):
         seen = {cells.conditions[index] for index in np.unique(cells.condition_of[~cells.held_out])}
         drugs = DrugTable.of(seen, train.resources, smallest_spread=0.01, largest_score=5.0)
         scale = np.float32(1 / np.sqrt(drugs.width))  # vectors of standard scores get a typical length of 1
-        return lambda condition: drugs.vector(condition) * scale * np.float32(drugs.dose(condition))
+        return lambda condition: (
+            drugs.vector(condition) * scale * np.float32(dose_share(condition, drugs.largest_dose, self.config.dose))
+        )
 
     def _without(self, cells: TrainingCells) -> Callable[[Condition], bool]:
         return lambda condition: condition in cells.conditions

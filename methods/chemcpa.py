@@ -12,6 +12,7 @@ from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
 from methods.drug_table import INDEX, DoseScale, DrugTable, dose_share, told_apart_by
 from methods.molecules import molecule_source
+from methods.presets import NetworkConfig, configured
 from methods.training_cells import TrainingCells
 from methods.validation import ValidationConditions
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ChemCpaConfig:
+class ChemCpaConfig(NetworkConfig):
     """Settings; the defaults are those of the authors' code, but where a departure is named.
 
     Parameters
@@ -57,8 +58,12 @@ class ChemCpaConfig:
     smallest_spread
         Descriptors that vary less over the training drugs are left out.
     largest_score
-        Standardised descriptors are clipped at so many standard deviations. Departure: authors standardise
-        over all drugs, test drugs among them; over training drugs alone a new drug can lie arbitrarily far out.
+        Standardised descriptors are clipped at so many standard deviations; ``None`` for not. Departure:
+        authors standardise over all drugs, test drugs among them; over training drugs alone a new drug can
+        lie arbitrarily far out.
+    dose
+        Doses are a share of the largest on a ``"linear"`` or a ``"log"`` scale. Departure: on the authors'
+        linear scale the lower three of four doses, each ten times the last, are all but zero to the doser.
     control
         ``"none"``: control cells get no drug latent, so that of a drug is its shift from control; or
         ``"vehicle"``: their drug is a molecule whose descriptors are all average, at dose 1, as the
@@ -93,7 +98,7 @@ class ChemCpaConfig:
     validate_every: int = 5
     patience: int | None = 5
     smallest_spread: float = 0.01
-    largest_score: float = 5.0
+    largest_score: float | None = 5.0
     dose: DoseScale = "log"
     control: Literal["none", "vehicle"] = "none"
     prediction: Literal["mean", "sample"] = "mean"
@@ -108,11 +113,28 @@ class ChemCpa(Method):
     control cells of the same cell type. The authors' transfer learning from bulk (LINCS) weights is left
     out, since the weights are not published as a file: the label says ``scratch``. The best network on
     the validation conditions is kept.
+
+    Parameters
+    ----------
+    preset
+        ``default``, or ``released``: the authors' values (release 2.0) wherever a departure is named.
+    prediction
+        ``mean`` or ``sample``; the preset's when empty.
+    epochs
+        At most so many passes; the preset's when 0.
     """
 
     name = "chemcpa"
     tasks = frozenset({TaskKind.UNSEEN_COVARIATE, TaskKind.OOD_DRUG})
-    config: ClassVar[ChemCpaConfig] = ChemCpaConfig()
+    presets: ClassVar[Mapping[str, ChemCpaConfig]] = {
+        "default": ChemCpaConfig(),
+        "released": ChemCpaConfig(validate_every=5, patience=10, largest_score=None, control="vehicle", dose="linear"),
+    }
+
+    def __init__(self, preset: str = "default", prediction: str = "", epochs: int = 0) -> None:
+        self.config = configured(
+            self.presets, preset, epochs=epochs, prediction=prediction, predictions=("mean", "sample")
+        )
 
     def configuration(self) -> Mapping[str, object]:
         """All settings."""

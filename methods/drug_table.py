@@ -43,7 +43,7 @@ class DrugTable:
     centre, spread
         Their means and standard deviations over the training drugs, (d,).
     largest_score
-        Bound on a standardised component.
+        Bound on a standardised component; ``None`` for none.
     largest_dose
         In nM, over the training conditions; 0 where there are no doses.
     """
@@ -53,12 +53,17 @@ class DrugTable:
     kept: np.ndarray
     centre: np.ndarray
     spread: np.ndarray
-    largest_score: float
+    largest_score: float | None
     largest_dose: float
 
     @classmethod
     def of(
-        cls, conditions: Iterable[Condition], resources: Resources, *, smallest_spread: float, largest_score: float
+        cls,
+        conditions: Iterable[Condition],
+        resources: Resources,
+        *,
+        smallest_spread: float,
+        largest_score: float | None,
     ) -> DrugTable:
         """Table of the drugs of the training conditions.
 
@@ -105,8 +110,11 @@ class DrugTable:
             one_hot[self.names.index(condition.label)] = 1.0
             return one_hot
         raw = _finite(molecule_vectors([condition.smiles], self.resources))[0, self.kept]
-        scores: np.ndarray = np.clip((raw - self.centre) / self.spread, -self.largest_score, self.largest_score)
-        return scores.astype(np.float32)
+        scores = (raw - self.centre) / self.spread
+        if self.largest_score is not None:
+            scores = np.clip(scores, -self.largest_score, self.largest_score)
+        vector: np.ndarray = scores.astype(np.float32)
+        return vector
 
 
 def largest_dose(conditions: Iterable[Condition]) -> float:

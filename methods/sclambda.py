@@ -11,6 +11,7 @@ import numpy as np
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
 from methods.gene_vectors import gene_vectors, summed_vector, vector_source
+from methods.presets import NetworkConfig, configured
 from methods.training_cells import TrainingCells
 from methods.validation import ValidationConditions
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ScLambdaConfig:
+class ScLambdaConfig(NetworkConfig):
     """Settings; the defaults are those of the authors' code but for the last three.
 
     Parameters
@@ -73,12 +74,31 @@ class ScLambda(Method):
     reconstructed from its own state plus its perturbation's vector; a condition is predicted by adding
     its vector to control cells. A combination has the sum of its genes' vectors. The best network on the
     validation conditions is kept: highest correlation of predicted and true shift. Conditions with a gene
-    that has no vector are neither fitted on nor predicted.
+    that has no vector are neither fitted on nor predicted. The authors' networks for several cell lines
+    and for the perturbed gene's own expression are left out; cells are centred on the controls of their
+    own cell type.
+
+    Parameters
+    ----------
+    preset
+        ``default``, or ``released``: what the authors' Norman tutorial does.
+    prediction
+        ``encode`` or ``generate``; the preset's when empty.
+    epochs
+        At most so many passes; the preset's when 0.
     """
 
     name = "sclambda"
     tasks = frozenset({TaskKind.UNSEEN_GENE, TaskKind.DOUBLE_GENE, TaskKind.UNSEEN_COVARIATE})
-    config: ClassVar[ScLambdaConfig] = ScLambdaConfig()
+    presets: ClassVar[Mapping[str, ScLambdaConfig]] = {
+        "default": ScLambdaConfig(),
+        "released": ScLambdaConfig(prediction="generate", patience=None),
+    }
+
+    def __init__(self, preset: str = "default", prediction: str = "", epochs: int = 0) -> None:
+        self.config = configured(
+            self.presets, preset, epochs=epochs, prediction=prediction, predictions=("encode", "generate")
+        )
 
     def configuration(self) -> Mapping[str, object]:
         """All settings."""

@@ -80,7 +80,7 @@ def ask(train: TrainingData, key: str, modality: Modality = "gene", *, structure
 
 def shrunk(cls: type[Method], **settings: Any) -> type[Method]:
     """The method with some settings changed."""
-    return type(cls.__name__, (cls,), {"config": replace(cls.config, **settings)})
+    return type(cls.__name__, (cls,), {"presets": {"default": replace(cls.presets["default"], **settings)}})
 
 
 def fitted(cls: type[Method], train: TrainingData, *, seed: int = 0) -> Method:
@@ -116,5 +116,3 @@ def relative_error(method: Method, train: TrainingData, keys: Sequence[str], mod
         errors += float(np.sum((predicted - truth) ** 2))
         sizes += float(np.sum((control - truth) ** 2))
     return errors / sizes
-
-

@@ -93,13 +93,14 @@ class ChemCpaNetwork(nn.Module):
         self.drug_encoder = mlp((width, *drug_hidden, config.latent), norm=nn.BatchNorm1d)
         self.doser = mlp((width + 1, *((config.doser_hidden,) * config.doser_depth), 1), norm=nn.BatchNorm1d)
         self.types = nn.Embedding(n_types, config.latent)
+        self.activation = nn.ReLU() if config.activation == "relu" else nn.Identity()
 
     def decode(self, basal: Tensor, treatments: Treatments) -> tuple[Tensor, Tensor]:
         """Mean and variance of cells, twice (B, g), from their basal latents, (B, k), and B or 1 treatments."""
         scale = torch.sigmoid(self.doser(torch.cat([treatments.drugs, treatments.doses[:, None]], dim=1)))
         drug = treatments.drugged[:, None] * scale * self.drug_encoder(treatments.drugs)
         mean, spread = self.decoder(basal + drug + self.types(treatments.types)).chunk(2, dim=1)
-        return torch.relu(mean), nn.functional.softplus(spread).clamp_min(self._floor)
+        return self.activation(mean), nn.functional.softplus(spread).clamp_min(self._floor)
 
     def predict(self, cells: Tensor, treatments: Treatments) -> tuple[Tensor, Tensor]:
         """Mean and variance of control cells, (B, g), had they received B or 1 treatments: twice (B, g)."""

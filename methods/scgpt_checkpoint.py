@@ -70,7 +70,7 @@ def read_checkpoint(folder: Path) -> ScgptCheckpoint:
     appended = [token for token in _SPECIAL_TOKENS if token not in vocabulary]
     if rows not in (len(vocabulary), len(vocabulary) + len(appended)):
         raise CheckpointError(
-            f"{folder}: {VOCABULARY_FILE} has {len(vocabulary)} tokens, the embedding in {WEIGHTS_FILE} has {rows} rows; "
+            f"{folder}: {len(vocabulary)} tokens in {VOCABULARY_FILE}, {rows} rows in the embedding of {WEIGHTS_FILE}; "
             "they are not of the same checkpoint"
         )
     padding = str(arguments.get("pad_token", _SPECIAL_TOKENS[0]))

@@ -130,7 +130,7 @@ def fit_transformer(
                 torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.gradient_norm)
                 optimiser.step()
                 if step % _REPORT_EVERY == 0:
-                    progress(step + 1, schedule.epochs * n_steps, loss=float(loss))
+                    progress(step + 1, schedule.epochs * n_steps, loss=loss.item())
             if validation:
                 best.offer(_score(fitted, cells, validation, settings))
                 if best.exhausted:

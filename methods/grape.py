@@ -97,6 +97,7 @@ class GrapeReleased(Grape):
     settings = GrapeSettings(
         masking="negated",
         view_scale=None,
+        reference_panel=None,
         conditions_per_batch=None,
         least_steps=0,
     )

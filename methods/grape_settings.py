@@ -49,6 +49,10 @@ class GrapeSettings:
     view_scale
         Root mean square to which each gene's views are scaled, or ``None``, as released: vectors of other
         models than the release's would all be 0 or all be 1 after ``exp(-x² / (2 rbf_width²))``.
+    reference_panel
+        Number of genes for which the two thresholds on rows of length 1 were chosen: there they lie just above
+        the entries of a row that links a gene to all others alike, ``1 / sqrt(n_genes)``, and keep the graph from
+        being complete. For another number they are scaled likewise; ``None`` to leave them, as released.
     conditions_per_batch
         Different conditions in a step. Each costs a pass through the graph, and a random batch of 96 cells
         holds nearly as many; ``None`` for random batches, as released.
@@ -84,6 +88,7 @@ class GrapeSettings:
     masking: Literal["zero", "negated"] = "zero"
     view_components: int = 64
     view_scale: float | None = 0.3
+    reference_panel: int | None = 5000
     conditions_per_batch: int | None = 4
     least_steps: int = 200
     shared_dropout: Literal[True] = True
@@ -93,3 +98,7 @@ class GrapeSettings:
     def factor_when_predicting(self) -> float:
         """What a perturbed gene's vector is multiplied by in a prediction."""
         return 0.0 if self.masking == "zero" else -1.0
+
+    def threshold_scale(self, n_genes: int) -> float:
+        """Factor of the two thresholds on rows of length 1 for a panel of this many genes."""
+        return 1.0 if self.reference_panel is None else (self.reference_panel / n_genes) ** 0.5

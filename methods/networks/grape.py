@@ -95,7 +95,8 @@ class GraphRefinement(nn.Module):
 
     def forward(self, nodes: Tensor, similarity: Tensor) -> Tensor:
         """Refined graph, rows of length 1, weak edges left out: (n, width) and (n, n) to (n, n)."""
-        adjacency = (similarity >= self.settings.edge_threshold).float()
+        threshold = self.settings.edge_threshold * self.settings.threshold_scale(len(nodes))
+        adjacency = (similarity >= threshold).float()
         adjacency = adjacency + torch.eye(len(nodes), device=nodes.device)
         from_degree, to_degree = adjacency.sum(dim=0).rsqrt(), adjacency.sum(dim=1).rsqrt()
         smoothing = to_degree[:, None] * adjacency * from_degree
@@ -226,8 +227,15 @@ class PassNorm(nn.Module):
 
 
 def _normed_mlp(sizes: tuple[int, ...]) -> nn.Sequential:
-    """An MLP with batch norm after every layer, the last included."""
-    return nn.Sequential(mlp(sizes, norm=nn.BatchNorm1d), nn.BatchNorm1d(sizes[-1]))
+    """An MLP with batch norm after every layer, the last included.
+
+    The batch is always the whole panel, so its own moments are used when predicting too.
+    """
+
+    def norm(width: int) -> nn.Module:
+        return nn.BatchNorm1d(width, track_running_stats=False)
+
+    return nn.Sequential(mlp(sizes, norm=norm), norm(sizes[-1]))
 
 
 def projector(settings: GrapeSettings) -> nn.Sequential:
@@ -248,4 +256,4 @@ def _strong_cosines(vectors: Tensor, threshold: float) -> Tensor:
 def _linked(graph: Tensor, settings: GrapeSettings) -> Tensor:
     """Rows of length 1, entries below the link threshold zeroed."""
     rows = functional.normalize(graph, dim=1)
-    return rows * (rows >= settings.link_threshold)
+    return rows * (rows >= settings.link_threshold * settings.threshold_scale(len(graph)))

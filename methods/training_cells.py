@@ -12,6 +12,7 @@ import pandas as pd
 
 from methods.base import TrainingData, Unsupported
 from methods.conditions import Condition
+from methods.sampling import draw_rows
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -43,11 +44,17 @@ class Panel:
         """Genes in alphabetical order."""
         return self.genes[self.order]
 
-    def sorted_cells(self, adata: AnnData) -> csr_matrix:
-        """Cells sorted by id, genes sorted by name: (n_cells, n_genes)."""
-        rows = np.argsort(adata.obs_names.to_numpy(dtype=str), kind="stable")
-        ordered: csr_matrix = adata.X[rows][:, self.order]
-        return ordered
+    def draw_cells(self, adata: AnnData, n_cells: int, *, seed: int) -> np.ndarray:
+        """Cells drawn as by :func:`methods.sampling.draw_rows`, whatever their order: (n_cells, n_genes) float32.
+
+        Raises
+        ------
+        Unsupported
+            If there are none to draw from.
+        """
+        by_id = np.argsort(adata.obs_names.to_numpy(dtype=str), kind="stable")
+        drawn: np.ndarray = adata.X[draw_rows(by_id, n_cells, seed=seed)].toarray()[:, self.order]
+        return drawn.astype(np.float32, copy=False)
 
     def restore(self, values: np.ndarray) -> np.ndarray:
         """Values of sorted genes, (n, n_genes), in the order predictions must have."""
@@ -67,7 +74,7 @@ class TrainingCells:
     matrix
         (n, n_genes) CSR, log-normalised.
     conditions
-        Conditions of these cells, sorted.
+        Conditions of these cells, sorted by key.
     condition_of
         Index into ``conditions`` of each cell, (n,) int64.
     held_out
@@ -81,51 +88,53 @@ class TrainingCells:
     held_out: np.ndarray
 
     @classmethod
-    def of(cls, train: TrainingData, *, keep: Callable[[Condition], bool] | None = None) -> TrainingCells:
-        """Cells of the training data.
+    def of(cls, train: TrainingData) -> TrainingCells:
+        """All cells of the training data."""
+        panel = Panel(train.genes)
+        rows = np.argsort(train.adata.obs_names.to_numpy(dtype=str), kind="stable")
+        keys, condition_of = np.unique(
+            train.adata.obs["condition"].astype(str).to_numpy(dtype=str)[rows], return_inverse=True
+        )
+        return cls(
+            panel=panel,
+            matrix=train.adata.X[rows][:, panel.order],
+            conditions=tuple(train.conditions[str(key)] for key in keys),
+            condition_of=condition_of.astype(np.int64),
+            held_out=train.adata.obs["validation"].to_numpy(dtype=bool)[rows],
+        )
+
+    def only(self, keep: Callable[[Condition], bool]) -> TrainingCells:
+        """The cells of the controls and of some other conditions.
 
         Parameters
         ----------
         keep
-            Which conditions to keep; all when left out. Controls are always kept.
+            Which of the other conditions.
 
         Raises
         ------
         Unsupported
             If no perturbed cell is left, or no control.
         """
-        panel = Panel(train.genes)
-        rows = np.argsort(train.adata.obs_names.to_numpy(dtype=str), kind="stable")
-        labels = train.adata.obs["condition"].astype(str).to_numpy()[rows]
-        kept = {
-            key: condition
-            for key, condition in train.conditions.items()
-            if condition.is_control or keep is None or keep(condition)
-        }
-        if not any(condition.is_control for condition in kept.values()):
+        kept = [index for index, condition in enumerate(self.conditions) if condition.is_control or keep(condition)]
+        conditions = tuple(self.conditions[index] for index in kept)
+        if not any(condition.is_control for condition in conditions):
             raise Unsupported("there are no training control cells")
-        if all(condition.is_control for condition in kept.values()):
+        if all(condition.is_control for condition in conditions):
             raise Unsupported("no training condition is one that the method can read")
-        among = np.isin(labels, list(kept))
-        rows, labels = rows[among], labels[among]
-        conditions = tuple(sorted(kept.values(), key=lambda condition: condition.key))
-        position: Mapping[str, int] = {condition.key: index for index, condition in enumerate(conditions)}
-        return cls(
-            panel=panel,
-            matrix=train.adata.X[rows][:, panel.order],
+        rows = np.flatnonzero(np.isin(self.condition_of, kept))
+        return TrainingCells(
+            panel=self.panel,
+            matrix=self.matrix[rows],
             conditions=conditions,
-            condition_of=np.array([position[label] for label in labels], dtype=np.int64),
-            held_out=train.adata.obs["validation"].to_numpy(dtype=bool)[rows],
+            condition_of=np.searchsorted(kept, self.condition_of[rows]),
+            held_out=self.held_out[rows],
         )
 
     @property
     def cell_types(self) -> tuple[str, ...]:
         """Cell types that occur, sorted."""
         return tuple(sorted({condition.cell_type for condition in self.conditions}))
-
-    def rows_of(self, condition: Condition) -> np.ndarray:
-        """Rows of a condition's cells, (n,)."""
-        return np.flatnonzero(self.condition_of == self.conditions.index(condition))
 
     @cached_property
     def means(self) -> np.ndarray:
@@ -146,3 +155,12 @@ class TrainingCells:
             for index, condition in enumerate(self.conditions)
             if condition.is_control
         }
+
+    def control_cells(self, most: int) -> Mapping[str, np.ndarray]:
+        """Cell type -> the first of its control cells, dense: (<= most, n_genes) float32."""
+        rows = {
+            condition.cell_type: np.flatnonzero(self.condition_of == index)[:most]
+            for index, condition in enumerate(self.conditions)
+            if condition.is_control
+        }
+        return {name: self.matrix[row].toarray().astype(np.float32, copy=False) for name, row in rows.items()}

@@ -253,7 +253,7 @@ def test_bad_predictions_leave_nothing_behind(results, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["run", "--task", "norman_double"], 3, "bench data import"),
+        (["run", "--task", "norman_double"], 3, "bench data fetch"),
         (["run", "--task", "norman_dubble"], 2, "closest: norman_double"),
         (["run", "--task", TASK, "--method", "lineal"], 2, "closest: linear"),
         (["run", "--task", TASK, "--protocol", "calibrate"], 2, "calibrated@1"),

@@ -111,6 +111,8 @@ def test_the_tables_are_written_in_every_form(results):
     latex = (results / "tables" / f"{TASK}.calibrated.tex").read_text()
     assert "\\toprule" in latex
     assert "% provenance: " in latex
+    assert "simulated data" in latex
+    assert "no number here is comparable with one measured on a real screen" in " ".join(latex.split())
 
 
 def test_finished_work_is_not_done_again(results, capsys):

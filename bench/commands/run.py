@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from bench.commands.options import (
     UsageError,
@@ -17,6 +19,10 @@ from bench.commands.options import (
 )
 from bench.engines import ENGINES
 
+if TYPE_CHECKING:
+    from bench.registry import MethodEntry
+    from bench.tasks import Task
+
 HELP = "Train every method on a task, score its predictions, print and write the tables."
 
 
@@ -27,8 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         action="append",
         metavar="NAME|FILE.py",
-        help="method, or a Python file with your own; repeat for several (default: all)",
+        help="method, or a Python file with your own, with settings in brackets if any: doloris[size=small]; repeat "
+        "for several (default: all but those that `bench methods` marks 'when named')",
     )
+    add_run_options(parser)
+    add_table_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """How runs are made; :func:`run_and_tabulate` reads them."""
     parser.add_argument(
         "--seeds", type=seeds, default=tuple(range(5)), metavar="N|LIST", help="5 means 0 to 4 (default)"
     )
@@ -44,11 +57,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_resource_options(parser)
     parser.add_argument("--rerun", action="store_true", help="compute again what is finished")
     add_results_option(parser)
-    add_table_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from bench.registry import find_methods
+
+    return run_and_tabulate(args, find_methods(args.method or []), lambda _: args.reference)
+
+
+def run_and_tabulate(
+    args: argparse.Namespace,
+    methods: Sequence[MethodEntry],
+    reference: Callable[[Task], str | None],
+    *,
+    suffix: str = "",
+) -> int:
+    """Run methods on the tasks, print and write their tables.
+
+    Parameters
+    ----------
+    args
+        What :func:`add_run_options` and :func:`bench.commands.options.add_table_options` declare, and ``task``.
+    methods
+        What is run.
+    reference
+        Method that the others are compared with, by task; ``None`` for the best baseline.
+    suffix
+        Added to the names of the tables' files.
+
+    Returns
+    -------
+    Exit code.
+    """
     from bench.benchmark import Benchmark
     from bench.console import console
     from bench.devices import resolve_devices
@@ -56,7 +97,6 @@ def run(args: argparse.Namespace) -> int:
     from bench.leaderboard import Leaderboard
     from bench.output import TaskReports
     from bench.protocols import get_protocol
-    from bench.registry import find_methods
     from bench.runner import RunOptions
     from bench.store import Store
     from bench.tasks import open_task
@@ -66,7 +106,6 @@ def run(args: argparse.Namespace) -> int:
     if args.n_cells < fewest:
         raise UsageError(f"--n-cells: {args.n_cells} predicted cells cannot be scored, write at least {fewest}")
     tasks = [open_task(name) for name in args.task]
-    methods = find_methods(args.method or [])
     devices = resolve_devices(args.device)
     options = RunOptions(
         n_cells=args.n_cells,
@@ -87,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         for protocol in protocols:
             board = Leaderboard(benchmark.evaluator(task), protocol, of_task, raw_means=args.raw_means)
-            reports = TaskReports.of(board, spread=args.spread, reference=args.reference)
+            reports = TaskReports.of(board, spread=args.spread, reference=reference(task), suffix=suffix)
             reports.show()
             written += reports.write(benchmark.store.root / "tables")
     if written:

@@ -27,6 +27,7 @@ PREDICTIONS_FILE = "predictions.h5ad"
 REPORT_FILE = "report.json"
 PROGRESS_FILE = "progress.json"
 JOB_FILE = "job.json"
+CHECKPOINTS_FILE = "checkpoints.json"
 
 
 @dataclass(frozen=True)
@@ -113,27 +114,36 @@ def _condition(fields: dict[str, Any]) -> Condition:
 
 
 def write_resources(folder: Path, resources: Resources) -> None:
-    """Write the user's resources in plain numpy and CSV files."""
-    if resources.gene_graph is not None:
-        resources.gene_graph.to_csv(folder / "gene_graph.csv", index=False)
+    """Write the user's resources in plain numpy and CSV files; of a pretrained model only its folder is noted."""
+    for number, (name, graph) in enumerate(resources.gene_graphs.items()):
+        graph.to_csv(folder / f"gene_graph_{number}.csv", index=False)
+        (folder / f"gene_graph_{number}.name").write_text(name, encoding="utf-8")
     for name in ("gene_vectors", "drug_vectors"):
         frame: pd.DataFrame | None = getattr(resources, name)
         if frame is not None:
             np.savez(folder / f"{name}.npz", names=frame.index.to_numpy(dtype=str), vectors=frame.to_numpy(np.float32))
+    checkpoints = {name: str(path) for name, path in resources.checkpoints.items()}
+    (folder / CHECKPOINTS_FILE).write_text(json.dumps(checkpoints), encoding="utf-8")
 
 
 def read_resources(folder: Path | None) -> Resources:
     """Read what :func:`write_resources` wrote."""
     if folder is None:
         return Resources()
-    graph = folder / "gene_graph.csv"
+    graphs = {
+        name.read_text(encoding="utf-8"): pd.read_csv(name.with_suffix(".csv"), dtype={"source": str, "target": str})
+        for name in sorted(folder.glob("gene_graph_*.name"))
+    }
     vectors = {}
     for name in ("gene_vectors", "drug_vectors"):
         path = folder / f"{name}.npz"
         if path.exists():
             with np.load(path, allow_pickle=False) as content:
                 vectors[name] = pd.DataFrame(content["vectors"], index=content["names"])
-    return Resources(gene_graph=pd.read_csv(graph) if graph.exists() else None, **vectors)
+    checkpoints = json.loads((folder / CHECKPOINTS_FILE).read_text(encoding="utf-8"))
+    return Resources(
+        gene_graphs=graphs, checkpoints={name: Path(path) for name, path in checkpoints.items()}, **vectors
+    )
 
 
 def write_predictions(

@@ -15,7 +15,7 @@ import json
 import pkgutil
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from bench.conformance.declarations import declaration_problems
 from bench.errors import MethodError
 from bench.method_sources import method_source_hash
 from methods.base import Method
+from methods.conditions import Condition
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,21 @@ class MethodEntry:
         """First line of the class's docstring."""
         return (self.cls.__doc__ or "").strip().partition("\n")[0]
 
+    def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
+        """Displayed name; see :meth:`methods.base.Method.label`.
+
+        Raises
+        ------
+        MethodError
+            If it cannot stand in a table.
+        """
+        label = self.cls().label(conditions, supplied)
+        if not isinstance(label, str) or not label.startswith(self.name):
+            raise MethodError(
+                f"{self.module}, class {self.cls.__name__}, label: {label!r} must begin with {self.name!r}"
+            )
+        return label
+
     @cached_property
     def source_hash(self) -> str:
         """Hash of the source that decides its predictions."""
@@ -66,7 +82,7 @@ class MethodEntry:
 
 
 def find_methods(names: Sequence[str]) -> list[MethodEntry]:
-    """Methods by name or by path, in the order given; all built-in methods when nothing is named.
+    """Methods by name or by path, in the order given; those that are run by default when nothing is named.
 
     Parameters
     ----------
@@ -81,7 +97,7 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
     """
     builtin = builtin_methods()
     if not names:
-        return list(builtin.values())
+        return [entry for entry in builtin.values() if entry.cls.by_default]
     known, found = dict(builtin), dict[str, MethodEntry]()
     for name in dict.fromkeys(names):
         if is_path(name):

@@ -49,13 +49,12 @@ def reproduce(store: Store, key: str) -> Reproduction:
     record = store.read(key)
     if record is None:
         raise StoreError(f"{store.root}: there is no run {key!r}; the folders there are named by their runs' keys")
-    if record.status != "finished" or "method_module" not in record.details:
+    if record.status != "finished" or "method_name" not in record.details:
         raise StoreError(f"{key}: {_why_not(record)}, so there is nothing to compute again")
     module = str(record.details["method_module"])
     task = open_task(record.task)
-    methods = [
-        m for m in find_methods([module if module.endswith(".py") else record.method]) if m.name == record.method
-    ]
+    name = str(record.details["method_name"])
+    methods = [entry for entry in find_methods([module if module.endswith(".py") else name]) if entry.name == name]
     resources = {name: Path(path) for name, path in record.details.get("resource_files", {}).items()}
     options = RunOptions(
         n_cells=int(str(record.inputs["n_cells"])), device_type=str(record.inputs["device"]), resources=resources

@@ -1,4 +1,7 @@
-"""Prior knowledge that the user names on the command line: gene graph, gene vectors, drug vectors."""
+"""Prior knowledge that the user names on the command line: gene graphs, gene and drug vectors, pretrained models.
+
+Files are named ``gene_graph:NAME``, ``gene_vectors``, ``drug_vectors`` and ``checkpoint:NAME`` (a folder).
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ import pandas as pd
 
 from bench.data.h5file import open_h5ad
 from bench.errors import DataError
-from bench.hashing import hash_file
+from bench.hashing import hash_file, hash_json
 from methods.base import Resources
 
+GRAPH = "gene_graph:"
+CHECKPOINT = "checkpoint:"
+VECTORS = ("gene_vectors", "drug_vectors")
 GRAPH_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 VECTOR_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz", ".h5ad")
 _SOURCE_NAMES = ("source", "tf", "gene1", "from")
@@ -25,27 +31,45 @@ def load_resources(files: Mapping[str, Path]) -> Resources:
     Parameters
     ----------
     files
-        ``gene_graph``, ``gene_vectors``, ``drug_vectors`` -> file; absent ones left out.
+        Name, as the module's description lists them -> file or folder; absent ones left out.
 
     Raises
     ------
     DataError
         If a file is missing, of an unknown form, or lacks a column.
     """
-    parts: dict[str, pd.DataFrame] = {}
-    for name, path in files.items():
-        if name == "gene_graph":
-            parts[name] = read_edges(path)
-        else:
-            parts[name] = read_vectors(path)
-            if name == "drug_vectors":
-                parts[name].index = pd.Index([_canonical_smiles(smiles, path) for smiles in parts[name].index])
-    return Resources(**parts)
+    graphs, checkpoints = _named(files, GRAPH), _named(files, CHECKPOINT)
+    vectors = {name: read_vectors(files[name]) for name in VECTORS if name in files}
+    if "drug_vectors" in vectors:
+        frame, path = vectors["drug_vectors"], files["drug_vectors"]
+        frame.index = pd.Index([_canonical_smiles(smiles, path) for smiles in frame.index])
+    return Resources(
+        gene_graphs={name: read_edges(path) for name, path in graphs.items()},
+        checkpoints=checkpoints,
+        **vectors,
+    )
+
+
+def supplied_names(files: Mapping[str, Path]) -> frozenset[str]:
+    """What a method's label is told of the files: see :meth:`methods.base.Method.label`."""
+    return frozenset(files) | frozenset("gene_graphs" for name in files if name.startswith(GRAPH))
+
+
+def _named(files: Mapping[str, Path], prefix: str) -> dict[str, Path]:
+    return {name.removeprefix(prefix): path for name, path in files.items() if name.startswith(prefix)}
 
 
 def resource_hashes(files: Mapping[str, Path]) -> dict[str, str]:
-    """SHA-256 of each named file, for the run key."""
-    return {name: hash_file(path) for name, path in sorted(files.items())}
+    """SHA-256 of each named file, or of all files of a named folder, for the run key."""
+    return {name: _hash(path) for name, path in sorted(files.items())}
+
+
+def _hash(path: Path) -> str:
+    if not path.is_dir():
+        return hash_file(path)
+    return hash_json(
+        {str(file.relative_to(path)): hash_file(file) for file in sorted(path.rglob("*")) if file.is_file()}
+    )
 
 
 def read_edges(path: Path) -> pd.DataFrame:

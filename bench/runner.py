@@ -32,7 +32,7 @@ from bench.hashing import derive_seed, hash_json
 from bench.paths import PROJECT, cache_dir
 from bench.provenance import package_versions, provenance
 from bench.registry import MethodEntry
-from bench.resources import load_resources, resource_hashes
+from bench.resources import load_resources, resource_hashes, supplied_names
 from bench.store import LOG_FILE, RunRecord, RunSpec, Store
 from bench.tasks import Task
 
@@ -77,6 +77,7 @@ def plan_runs(
     """Every (task, method, seed), with the hash of all that decides its result."""
     versions = package_versions()
     resources = resource_hashes(options.resources)
+    supplied = supplied_names(options.resources)
     planned = []
     for task in tasks:
         for method in methods:
@@ -92,9 +93,8 @@ def plan_runs(
                 "environment": method.cls.environment or versions,
             }
             refusal = refusal_of(method, task)
-            planned += [
-                PlannedRun(RunSpec(task.name, method.name, seed, inputs), task, method, refusal) for seed in seeds
-            ]
+            label = method.label(task.training_conditions, supplied)
+            planned += [PlannedRun(RunSpec(task.name, label, seed, inputs), task, method, refusal) for seed in seeds]
     return planned
 
 
@@ -205,6 +205,7 @@ def _record(
         "provenance": provenance(),
         "task_source": run.task.split.source,
         "method_module": run.method.module,
+        "method_name": run.method.name,
         "resource_files": {name: str(path) for name, path in options.resources.items()},
     }
     record = RunRecord(

@@ -58,6 +58,11 @@ class Task:
         """Counts per cell before log1p."""
         return float(self.dataset.provenance["target_sum"])
 
+    @property
+    def training_conditions(self) -> list[Condition]:
+        """Training and validation conditions, controls left out."""
+        return [self.conditions[key] for key in (*self.split.conditions.train, *self.split.conditions.validation)]
+
     @cached_property
     def test_conditions(self) -> dict[str, Condition]:
         """The held-out conditions, in the order of the split file."""

@@ -8,9 +8,10 @@ against are not in what it is handed. This module needs numpy, pandas and anndat
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -45,22 +46,26 @@ class Resources:
 
     Parameters
     ----------
-    gene_graph
-        Edge list with columns ``source``, ``target``, ``weight``.
+    gene_graphs
+        Name -> edge list with columns ``source``, ``target``, ``weight``.
     gene_vectors
         One row per gene symbol.
     drug_vectors
         One row per canonical SMILES.
+    checkpoints
+        Name of a pretrained model -> folder of its files.
     """
 
-    gene_graph: pd.DataFrame | None = None
+    gene_graphs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     gene_vectors: pd.DataFrame | None = None
     drug_vectors: pd.DataFrame | None = None
+    checkpoints: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def absent(self) -> tuple[str, ...]:
         """Names of the parts that were not supplied."""
-        return tuple(name for name in ("gene_graph", "gene_vectors", "drug_vectors") if getattr(self, name) is None)
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return tuple(name for name, part in parts.items() if part is None or (isinstance(part, Mapping) and not part))
 
 
 @dataclass(frozen=True)
@@ -185,6 +190,8 @@ class Method(ABC):
     role
         ``"baseline"`` for what a model must beat: tables compare every method with the best of them.
         ``"negative control"`` predicts nothing and bounds the scale.
+    by_default
+        Whether it is run when no method is named; variants and reproductions are run when asked for.
     """
 
     name: ClassVar[str]
@@ -192,6 +199,7 @@ class Method(ABC):
     output: ClassVar[Output] = "cells"
     environment: ClassVar[str | None] = None
     role: ClassVar[Role] = "model"
+    by_default: ClassVar[bool] = True
 
     def unavailable(self) -> str | None:
         """Why the method cannot run here (a missing package, say); ``None`` when it can."""
@@ -200,6 +208,19 @@ class Method(ABC):
     def configuration(self) -> Mapping[str, object]:
         """Settings that decide the result; JSON values. They enter the run key."""
         return {}
+
+    def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
+        """Name in tables; says what stands in for prior knowledge that was not supplied.
+
+        Parameters
+        ----------
+        conditions
+            Training and validation conditions, controls left out.
+        supplied
+            What the user supplied: ``"gene_graphs"`` and ``"gene_graph:NAME"`` for each of them,
+            ``"gene_vectors"``, ``"drug_vectors"``, ``"checkpoint:NAME"`` for each pretrained model.
+        """
+        return self.name
 
     @abstractmethod
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:

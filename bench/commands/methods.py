@@ -24,13 +24,13 @@ def run(args: argparse.Namespace) -> int:
     from rich.table import Table
 
     from bench.console import console
-    from bench.registry import find_methods
+    from bench.registry import builtin_methods, find_methods
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("method", "tasks", "output", "runs here"):
+    for heading in ("method", "tasks", "output", "runs here", "by default"):
         table.add_column(heading, no_wrap=heading != "runs here")
     table.add_column("what it is", overflow="fold")
-    for entry in find_methods(args.method):
+    for entry in find_methods(args.method) if args.method else builtin_methods().values():
         environment = entry.cls.environment
         runs = "yes" if environment is None else f"yes, in environment {environment}"
         table.add_row(
@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
             "\n".join(sorted(entry.cls.tasks)),
             entry.cls.output,
             escape(runs if entry.unavailable is None else f"no: {entry.unavailable}"),
+            "yes" if entry.cls.by_default else "when named",
             escape(entry.summary),
         )
     console().print(table)

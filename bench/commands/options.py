@@ -71,11 +71,49 @@ def engine_options(pairs: Sequence[str]) -> dict[str, str]:
     return options
 
 
+def add_resource_options(parser: argparse.ArgumentParser) -> None:
+    """Prior resources; :func:`resource_files` reads them."""
+    parser.add_argument(
+        "--gene-graph",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="edge list between genes: CSV, TSV or parquet with source, target[, weight]; repeat for several",
+    )
+    for name in ("gene-vectors", "drug-vectors"):
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{name.replace('-', ' ')}: CSV, npz, ...")
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="files of a pretrained model, such as scgpt=FOLDER; repeat for several",
+    )
+
+
 def resource_files(args: argparse.Namespace) -> dict[str, Path]:
-    """Files of the resources named on the command line."""
-    named = {name: getattr(args, name) for name in ("gene_graph", "gene_vectors", "drug_vectors")}
-    files = {name: path.resolve() for name, path in named.items() if path is not None}
-    for name, path in files.items():
-        if not path.is_file():
-            raise UsageError(f"--{name.replace('_', '-')}: no such file: {path}")
+    """Files of the resources named on the command line, named as :mod:`bench.resources` reads them."""
+    files: dict[str, Path] = {}
+    for text in args.gene_graph:
+        name, mark, path = text.partition("=")
+        file = Path(path if mark else text)
+        _add_resource(files, f"gene_graph:{name if mark else file.name.partition('.')[0]}", file, "--gene-graph")
+    for name in ("gene_vectors", "drug_vectors"):
+        if getattr(args, name) is not None:
+            _add_resource(files, name, getattr(args, name), f"--{name.replace('_', '-')}")
+    for text in args.checkpoint:
+        name, mark, path = text.partition("=")
+        if not mark:
+            raise UsageError(f"--checkpoint: {text!r} is not NAME=FOLDER, such as scgpt={text}")
+        if not Path(path).is_dir():
+            raise UsageError(f"--checkpoint: no such folder: {path}")
+        _add_resource(files, f"checkpoint:{name}", Path(path), "--checkpoint")
     return files
+
+
+def _add_resource(files: dict[str, Path], name: str, path: Path, option: str) -> None:
+    if not path.exists():
+        raise UsageError(f"{option}: no such file: {path}")
+    if name in files:
+        raise UsageError(f"{option}: two are named {name.partition(':')[2]!r}; write NAME=FILE to tell them apart")
+    files[name] = path.resolve()

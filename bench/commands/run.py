@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from bench.commands.options import (
     UsageError,
     add_protocol_option,
+    add_resource_options,
     add_results_option,
     add_table_options,
     add_task_option,
@@ -41,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine-option", action="append", default=[], metavar="KEY=VALUE", help="option of slurm or ray; repeat"
     )
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="end a run after this long")
-    for name in ("gene-graph", "gene-vectors", "drug-vectors"):
-        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"prior resource: {name.replace('-', ' ')}")
+    add_resource_options(parser)
     parser.add_argument("--rerun", action="store_true", help="compute again what is finished")
     add_results_option(parser)
     add_table_options(parser)

@@ -60,6 +60,8 @@ def _attributes(cls: type[Method]) -> Iterator[Problem]:
         yield Problem("output", "'cells' or 'mean'", _shown(cls, "output"), 'write output = "cells" or output = "mean"')
     if cls.role not in get_args(Role):
         yield Problem("role", f"one of {get_args(Role)}", _shown(cls, "role"), "leave it out for a model")
+    if cls.by_default not in (True, False):
+        yield Problem("by_default", "True or False", _shown(cls, "by_default"), "leave it out to run it by default")
     if not (cls.environment is None or (isinstance(cls.environment, str) and cls.environment)):
         yield Problem(
             "environment", "None or a name", _shown(cls, "environment"), "leave it out to run in the main environment"

@@ -174,7 +174,11 @@ def _made_up_resources(scene: Scene) -> Resources:
     genes = sorted({*scene.train.genes, *(gene for condition in everything for gene in condition.perturbations)})
     smiles = sorted({condition.smiles for condition in everything if condition.smiles})
     return Resources(
-        gene_graph=pd.DataFrame({"source": genes, "target": rng.permutation(genes), "weight": rng.random(len(genes))}),
+        gene_graphs={
+            "made-up": pd.DataFrame(
+                {"source": genes, "target": rng.permutation(genes), "weight": rng.random(len(genes))}
+            )
+        },
         gene_vectors=_vectors(genes, rng),
         drug_vectors=_vectors(smiles, rng),
     )

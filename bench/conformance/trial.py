@@ -197,8 +197,11 @@ def fingerprint(scene: Scene) -> dict[str, str]:
         controls = _adata_parts(query.controls)
         parts |= {f"query.controls.{part} of {query.condition.key}": value for part, value in controls.items()}
     resources = scene.train.resources
-    for name in ("gene_graph", "gene_vectors", "drug_vectors"):
-        frame = getattr(resources, name)
+    frames: dict[str, pd.DataFrame | None] = {
+        f"gene_graphs[{name!r}]": graph for name, graph in resources.gene_graphs.items()
+    }
+    frames |= {"gene_vectors": resources.gene_vectors, "drug_vectors": resources.drug_vectors}
+    for name, frame in frames.items():
         if frame is not None:
             parts[f"train.resources.{name}"] = _frame_hash(frame)
     parts["train.conditions"] = repr(scene.train.conditions)

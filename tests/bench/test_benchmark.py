@@ -53,9 +53,10 @@ class Own(Method):
 GRAPH_NEEDED = """    def look(self, train, seconds):
         from methods.base import Unsupported
 
-        if train.resources.gene_graph is None:
+        if not train.resources.gene_graphs:
             raise Unsupported("needs a gene graph")
-        assert train.resources.gene_graph.to_dict("records") == [{"source": "AHR", "target": "FEV", "weight": 0.5}]
+        (graph,) = train.resources.gene_graphs["graph"].to_dict("records")
+        assert graph == {"source": "AHR", "target": "FEV", "weight": 0.5}
 
 """
 
@@ -181,7 +182,7 @@ def test_a_named_graph_reaches_the_method_and_changes_the_run(tmp_path, own, cap
     assert "needs a gene graph" not in capsys.readouterr().out
     (with_graph,) = Store(tmp_path / "r").records()
     assert with_graph.status == "finished"
-    assert with_graph.details["absent_resources"] == ["gene_vectors", "drug_vectors"]
+    assert with_graph.details["absent_resources"] == ["gene_vectors", "drug_vectors", "checkpoints"]
 
     assert main(arguments) == 0
     keys = {record.key: record.status for record in Store(tmp_path / "r").records()}

@@ -64,12 +64,12 @@ def test_drug_vectors_are_indexed_by_canonical_smiles_and_survive_the_exchange(t
     file.write_text("smiles,x,y\nC(C)O,1,2\n")
     graph = tmp_path / "graph.csv"
     graph.write_text("source,target\nA,B\n")
-    resources = load_resources({"drug_vectors": file, "gene_graph": graph})
+    resources = load_resources({"drug_vectors": file, "gene_graph:ppi": graph})
     assert list(resources.drug_vectors.index) == ["CCO"]
-    assert resources.absent == ("gene_vectors",)
+    assert resources.absent == ("gene_vectors", "checkpoints")
     write_resources(tmp_path, resources)
     again = read_resources(tmp_path)
     assert list(again.drug_vectors.index) == ["CCO"]
     np.testing.assert_array_equal(again.drug_vectors, resources.drug_vectors)
-    pd.testing.assert_frame_equal(again.gene_graph, resources.gene_graph)
+    pd.testing.assert_frame_equal(again.gene_graphs["ppi"], resources.gene_graphs["ppi"])
     assert again.gene_vectors is None

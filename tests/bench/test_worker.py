@@ -99,7 +99,7 @@ def test_predictions_and_times_are_written(run):
     report, predictions = run()
     assert report["status"] == "finished"
     assert report["unsupported"] == {}
-    assert report["absent_resources"] == ["gene_graph", "gene_vectors", "drug_vectors"]
+    assert report["absent_resources"] == ["gene_graphs", "gene_vectors", "drug_vectors", "checkpoints"]
     assert report["peak_host_bytes"] > 1e6
     adata = anndata.read_h5ad(predictions)
     assert adata.obs["condition"].value_counts().to_dict() == {"A+B": 5, "C": 5}

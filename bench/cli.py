@@ -28,6 +28,7 @@ COMMANDS = (
     "tasks",
     "protocols",
     "audit",
+    "figures",
     "reproduce",
 )
 _DISK: Mapping[int, str] = {

@@ -35,8 +35,8 @@ FIGURES = (
     ),
     FigureSpec(
         "fig4_bimodal_genes",
-        "The 20 most differential genes of the condition in which most of them are bimodal, ranked on one half of the "
-        "cells and shown on the other.",
+        "The 20 most differential genes of the condition in which most of them are bimodal (coefficient above 5/9, "
+        "smaller mode at least a tenth of the cells), ranked on one half of the cells and shown on the other.",
         "4",
         per_task=True,
         build=bimodal_genes.build,

@@ -44,10 +44,7 @@ def activation(frame: pd.DataFrame, heading: str = "") -> Figure:
                 axis.set_xlim(-0.02, 1.02)
                 axis.set_ylim(-0.02, 1.02)
                 axis.set_aspect("equal")
-                axis.set_title(f"{condition}\n{name} ({len(part):,})", fontsize=7)
-                axis.text(
-                    0.04, 0.97, f"calibration error {error:.3f}", transform=axis.transAxes, va="top", fontsize=6.5
-                )
+                axis.set_title(f"{condition}\n{name} ({len(part):,})\ncalibration error {error:.3f}", fontsize=6.5)
                 axis.set_xlabel("predicted probability")
             axes[2 * index].set_ylabel("observed frequency")
     return figure

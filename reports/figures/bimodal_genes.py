@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,8 @@ def bimodal_genes(frame: pd.DataFrame, heading: str = "") -> Figure:
     frame
         One condition. Columns ``condition``, ``gene``, ``place`` (0 is the most differential), ``group``
         (``control`` or ``perturbed``), ``low`` and ``high`` (edges of the bin; both 0 for exact zeros), ``fraction``
-        of the group's cells in it, ``coefficient`` (bimodality coefficient of the group's values) and ``bimodal``.
+        of the group's cells in it, ``coefficient`` (bimodality coefficient of the group's values; NaN if undefined) and
+        ``bimodal``.
     heading
         What the figure was made from.
     """
@@ -44,7 +46,7 @@ def bimodal_genes(frame: pd.DataFrame, heading: str = "") -> Figure:
         handles = [_swatch(COLOURS[0]), _swatch(COLOURS[1])]
         figure.legend(
             handles,
-            ["unperturbed cells", "perturbed cells; b: bimodality coefficient, * above 5/9"],
+            ["unperturbed cells", "perturbed cells; b: their bimodality coefficient, * bimodal"],
             loc="outside lower left",
             ncols=2,
         )
@@ -67,7 +69,8 @@ def _gene(axis: Axes, frame: pd.DataFrame, place: int, step: float) -> None:
 def _label(frame: pd.DataFrame) -> str:
     perturbed = frame[frame["group"] == "perturbed"].iloc[0]
     mark = "*" if perturbed["bimodal"] else ""
-    return f"{perturbed['gene']}{mark}\nb {perturbed['coefficient']:.2f}"
+    coefficient = perturbed["coefficient"]
+    return f"{perturbed['gene']}{mark}\nb {'–' if math.isnan(coefficient) else f'{coefficient:.2f}'}"
 
 
 def _swatch(colour: str) -> object:

@@ -28,7 +28,7 @@ def paired_scatter(frame: pd.DataFrame, heading: str = "") -> Figure:
     """
     panels = frame[["metric", "genes"]].drop_duplicates().to_numpy().tolist()
     with style():
-        figure, axes = canvas(2 * len(panels), heading, columns=4, height=2.1)
+        figure, axes = canvas(2 * len(panels), heading, columns=2, height=2.0, width=5.0)
         for index, (metric, genes) in enumerate(panels):
             here = frame[(frame["metric"] == metric) & (frame["genes"] == genes)]
             _scatter(axes[2 * index], here, f"{metric}, {genes}")
@@ -61,7 +61,7 @@ def _differences(axis: Axes, frame: pd.DataFrame) -> None:
     axis.axhline(first["mean"], color=COLOURS[1], linewidth=1.2)
     sign = {"lower": "below 0: better", "higher": "above 0: better"}.get(first["better"], "")
     axis.set_title(
-        f"mean {first['mean']:.3g} [{first['low']:.3g}, {first['high']:.3g}], p {first['p']:.2g}", fontsize=6.5
+        f"mean {first['mean']:.3g}\n95 % [{first['low']:.3g}, {first['high']:.3g}], p {first['p']:.2g}", fontsize=6.5
     )
     axis.set_xlabel("conditions, sorted")
-    axis.set_ylabel(f"difference ({sign})" if sign else "difference")
+    axis.set_ylabel(f"difference\n({sign})" if sign else "difference")

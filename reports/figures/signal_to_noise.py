@@ -37,7 +37,7 @@ def signal_to_noise(frame: pd.DataFrame, heading: str = "") -> Figure:
                         line["genes"], line[column], color=COLOURS[place], marker=MARKERS[place]
                     )
                 axis.set_xscale("log")
-                ticks = sorted(frame.loc[frame["dataset"] == dataset, "genes"].unique())
+                ticks = _apart(sorted(frame.loc[frame["dataset"] == dataset, "genes"].unique()))
                 axis.set_xticks(ticks, [str(tick) for tick in ticks], rotation=45)
                 axis.minorticks_off()
                 axis.set_ylim(bottom=0)
@@ -46,3 +46,10 @@ def signal_to_noise(frame: pd.DataFrame, heading: str = "") -> Figure:
                 axis.set_ylabel(label)
         panel_legend(figure, handles.values(), handles.keys())
     return figure
+
+
+def _apart(sizes: list[int]) -> list[int]:
+    """Sizes that leave room for each other's labels on a logarithmic axis; the largest stays."""
+    return [
+        size for size, larger in zip(sizes, [*sizes[1:], None], strict=True) if larger is None or larger > 1.4 * size
+    ]

@@ -29,6 +29,7 @@ COMMANDS = (
     "protocols",
     "audit",
     "figures",
+    "report",
     "reproduce",
 )
 _DISK: Mapping[int, str] = {

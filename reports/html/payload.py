@@ -39,7 +39,8 @@ def _board(board: Board) -> dict[str, Any]:
         "protocol": table.source.protocol,
         "protocolText": table.source.protocol_text,
         "hash": table.source.hash,
-        "details": [list(pair) for pair in table.source.details],
+        # The runs have a table of their own on the page.
+        "details": [[name, value] for name, value in table.source.details if name != "runs"],
         "caption": " ".join(table_caption(table)[:1]),
         "notes": [[note.mark, note.text] for note in table.notes],
         "columns": [

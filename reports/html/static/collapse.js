@@ -24,7 +24,7 @@ function collapse(task, state, set) {
   return h("section", { id: "collapse" },
     h("h2", {}, "Collapse and sparsity"),
     h("p", { class: "quiet" }, "Medians over perturbations. Below 1: the predicted cells lie closer together than real ones. Means are shown as the cells they are lifted to. Dots: one perturbation of the method chosen above."),
-    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "method"), heads.map((text) => h("th", {}, text)))), h("tbody", {}, rows))),
+    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "method"), heads.map((text) => h("th", { class: "wrap" }, text)))), h("tbody", {}, rows))),
     h("div", { class: "tiles wide" },
       scatter(`Distance between cells: ${state.method}`, points(1), state.condition, pick),
       scatter(`Zero fraction: ${state.method}`, points(0), state.condition, pick)));

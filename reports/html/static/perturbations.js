@@ -40,7 +40,7 @@ function perturbations(board, task, state, set) {
   return h("section", { id: "perturbations" },
     h("h2", {}, "Perturbations"),
     h("p", { class: "quiet" }, `Worst predicted first: ${column.label} ${arrow(column)} (${column.group}) of the method chosen. Click one to see its genes.`),
-    h("div", { class: "controls-row legend" },
+    h("div", { class: "choices" },
       labelled("method", select("method", predictedBy(task).map((name) => [name, name]), method, (value) => set({ method: value }))),
       labelled("search", search)),
     h("div", { class: "columns" },

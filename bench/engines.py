@@ -131,11 +131,9 @@ class LocalEngine:
     def _pinned(self, device: str) -> dict[str, str]:
         if device.startswith("cuda:"):
             return {"CUDA_VISIBLE_DEVICES": device.removeprefix("cuda:")}
-        threads = str(max(1, (os.cpu_count() or 1) // len(self._devices)))
-        return {
-            name: os.environ.get(name, threads)
-            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        }
+        # one number for all: libraries that disagree about it wait for each other's threads
+        threads = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // len(self._devices))))
+        return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
 
 
 class SlurmEngine:

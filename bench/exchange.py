@@ -38,6 +38,8 @@ class Job:
     ----------
     module, class_name
         Where the method is: a module of ``methods`` or the path of a user's file.
+    settings
+        Arguments of its constructor.
     task_dir
         Folder with the training file and the conditions.
     resources_dir
@@ -50,6 +52,7 @@ class Job:
 
     module: str
     class_name: str
+    settings: Mapping[str, Any]
     task_dir: str
     resources_dir: str | None
     output_dir: str

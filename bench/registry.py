@@ -16,7 +16,7 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,7 @@ from types import ModuleType
 import methods
 from bench.conformance.declarations import declaration_problems
 from bench.errors import MethodError
+from bench.method_settings import Setting, read_settings, shown_settings, split_settings
 from bench.method_sources import method_source_hash
 from methods.base import Method
 from methods.conditions import Condition
@@ -43,17 +44,20 @@ class MethodEntry:
         Its settings; JSON values.
     unavailable
         Why it cannot run here; ``None`` when it can.
+    settings
+        Arguments of its constructor that the user chose.
     """
 
     cls: type[Method]
     module: str
     configuration: Mapping[str, object]
     unavailable: str | None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Name in tables and on the command line."""
-        return self.cls.name
+        """Name on the command line, settings included."""
+        return shown_settings(self.cls.name, self.settings)
 
     @property
     def summary(self) -> str:
@@ -61,19 +65,18 @@ class MethodEntry:
         return (self.cls.__doc__ or "").strip().partition("\n")[0]
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
-        """Displayed name; see :meth:`methods.base.Method.label`.
+        """Displayed name, settings included; see :meth:`methods.base.Method.label`.
 
         Raises
         ------
         MethodError
             If it cannot stand in a table.
         """
-        label = self.cls().label(conditions, supplied)
-        if not isinstance(label, str) or not label.startswith(self.name):
-            raise MethodError(
-                f"{self.module}, class {self.cls.__name__}, label: {label!r} must begin with {self.name!r}"
-            )
-        return label
+        name = self.cls.name
+        label = self.cls(**self.settings).label(conditions, supplied)
+        if not isinstance(label, str) or not label.startswith(name):
+            raise MethodError(f"{self.module}, class {self.cls.__name__}, label: {label!r} must begin with {name!r}")
+        return shown_settings(label, self.settings)
 
     @cached_property
     def source_hash(self) -> str:
@@ -87,7 +90,8 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
     Parameters
     ----------
     names
-        Names of built-in methods and paths of Python files. A file gives all its methods.
+        Names of built-in methods and paths of Python files, either with settings in brackets. A file gives all its
+        methods.
 
     Raises
     ------
@@ -100,11 +104,14 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
         return [entry for entry in builtin.values() if entry.cls.by_default]
     known, found = dict(builtin), dict[str, MethodEntry]()
     for name in dict.fromkeys(names):
-        if is_path(name):
-            entries = load_file(Path(name))
+        plain, texts = split_settings(name)
+        if is_path(plain):
+            entries = load_file(Path(plain))
             _add(known, entries)
         else:
-            entries = [_named(name, builtin)]
+            entries = [_builtin(plain, builtin)]
+        if texts:
+            entries = [_entry(entry.cls, entry.module, read_settings(entry.cls, texts)) for entry in entries]
         found.update({entry.name: entry for entry in entries})
     return list(found.values())
 
@@ -200,7 +207,7 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
-def _named(name: str, builtin: Mapping[str, MethodEntry]) -> MethodEntry:
+def _builtin(name: str, builtin: Mapping[str, MethodEntry]) -> MethodEntry:
     if name in builtin:
         return builtin[name]
     close = difflib.get_close_matches(name, builtin, n=3, cutoff=0.4) or list(builtin)
@@ -221,12 +228,12 @@ def _add(entries: dict[str, MethodEntry], new: Sequence[MethodEntry]) -> None:
         entries[entry.name] = entry
 
 
-def _entry(cls: type[Method], module: str) -> MethodEntry:
+def _entry(cls: type[Method], module: str, settings: Mapping[str, Setting] | None = None) -> MethodEntry:
     where = f"{module}, class {cls.__name__}"
     for problem in declaration_problems(cls):
         raise MethodError(f"{where}, {problem}")
     try:
-        method = cls()
+        method = cls(**(settings or {}))
         configuration = dict(method.configuration())
         unavailable = method.unavailable()
     except Exception as error:
@@ -236,7 +243,7 @@ def _entry(cls: type[Method], module: str) -> MethodEntry:
         json.dumps(configuration)
     except (TypeError, ValueError) as error:
         raise MethodError(f"{where}, configuration(): {error}; return JSON values only") from error
-    return MethodEntry(cls, module, configuration, unavailable)
+    return MethodEntry(cls, module, configuration, unavailable, settings or {})
 
 
 def _line_in(path: Path, error: BaseException) -> int | str:

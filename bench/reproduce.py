@@ -13,6 +13,7 @@ from bench.devices import resolve_devices
 from bench.engines import LocalEngine
 from bench.errors import StoreError
 from bench.exchange import PREDICTIONS_FILE
+from bench.method_settings import shown_settings, split_settings
 from bench.registry import find_methods
 from bench.runner import RunOptions, execute_runs, plan_runs
 from bench.store import RunRecord, Store
@@ -54,7 +55,8 @@ def reproduce(store: Store, key: str) -> Reproduction:
     module = str(record.details["method_module"])
     task = open_task(record.task)
     name = str(record.details["method_name"])
-    methods = [entry for entry in find_methods([module if module.endswith(".py") else name]) if entry.name == name]
+    named = [shown_settings(module, split_settings(name)[1])] if module.endswith(".py") else [name]
+    methods = [entry for entry in find_methods(named) if entry.name == name]
     resources = {name: Path(path) for name, path in record.details.get("resource_files", {}).items()}
     options = RunOptions(
         n_cells=int(str(record.inputs["n_cells"])), device_type=str(record.inputs["device"]), resources=resources

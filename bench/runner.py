@@ -140,6 +140,7 @@ def _command(run: PlannedRun, folder: Path, resources_dir: Path | None, options:
     job = Job(
         module=run.method.module,
         class_name=run.method.cls.__name__,
+        settings=run.method.settings,
         task_dir=str(training_dir(run.task)),
         resources_dir=str(resources_dir) if resources_dir else None,
         output_dir=str(output.resolve()),

@@ -76,7 +76,7 @@ def main(job_file: str) -> int:
 
 
 def _run(job: Job, output: Path) -> dict[str, Any]:
-    method = load_class(job.module, job.class_name)()
+    method = load_class(job.module, job.class_name)(**job.settings)
     resources = read_resources(Path(job.resources_dir) if job.resources_dir else None)
     train, queries = read_training(Path(job.task_dir), resources)
     progress = ProgressFile(output / PROGRESS_FILE)
@@ -95,6 +95,7 @@ def _run(job: Job, output: Path) -> dict[str, Any]:
         "predict_seconds": predicted - fitted,
         "unsupported": unsupported,
         "absent_resources": list(resources.absent),
+        "method_record": dict(method.record()),
     }
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from doloris.cell_space import CellSpace
-from doloris.conditioning import Conditioning
+from doloris.conditioning import Conditioning, DrugEncoder
 from doloris.config import DolorisConfig
 from doloris.data import Perturbation, Priors, TrainingCells
 from doloris.denoiser import Denoiser
 from doloris.detection import ordinary_log_odds
 from doloris.effects import EffectModel
+from doloris.errors import UnknownPerturbation
 from doloris.features import condition_means, gene_features
 from doloris.graph import (
     GeneGraph,
@@ -70,8 +71,8 @@ class Parts:
         Nodes of the gene graph: the panel, then perturbed genes that are not measured.
     n_cell_types
         Cell types.
-    n_drugs
-        Drugs that have a vector; ``None`` for a gene screen.
+    drug_vectors
+        Frozen vectors of the drugs, (n_drugs, d); ``None`` for a gene screen.
     denoiser, space
         The diffusion.
     mask
@@ -85,12 +86,48 @@ class Parts:
     genes: tuple[str, ...]
     nodes: tuple[str, ...]
     n_cell_types: int
-    n_drugs: int | None
+    drug_vectors: Tensor | None
     denoiser: Denoiser
     space: CellSpace
     mask: MaskModel | None
     effects: EffectModel | None
     reference: Reference | None
+
+    def check(self, condition: Perturbation) -> None:
+        """Tell why a condition cannot be sampled.
+
+        Raises
+        ------
+        UnknownPerturbation
+            If the model has no representation for it.
+        """
+        what, vectors = repr(condition.label), self.drug_vectors
+        if not 0 <= condition.cell_type < self.n_cell_types:
+            raise UnknownPerturbation(f"{what}: cell type outside 0..{self.n_cell_types - 1}")
+        if condition.is_control:
+            return
+        if (condition.drug is None) != (vectors is None):
+            raise UnknownPerturbation(f"{what}: the model was fitted on {'genes' if vectors is None else 'drugs'}")
+        if vectors is not None and condition.drug is not None and condition.drug >= len(vectors):
+            raise UnknownPerturbation(f"{what}: no such row among {len(vectors)} drug vectors; add it first")
+        if self.effects is not None and self.effects.knows(condition):
+            return
+        missing = sorted(set(condition.genes) - set(self.nodes))
+        if missing:
+            raise UnknownPerturbation(
+                f"{what}: {', '.join(missing)} is neither measured nor trained nor in an edge list"
+            )
+
+    def with_drugs(self, vectors: np.ndarray) -> Parts:
+        """The same parts with further drugs: (n, d)."""
+        assert self.drug_vectors is not None
+        everything = torch.cat([self.drug_vectors, torch.from_numpy(vectors).to(self.drug_vectors)])
+        for module in (self.denoiser, self.mask):
+            for encoder in module.modules() if module is not None else ():
+                if isinstance(encoder, DrugEncoder):
+                    encoder.register_buffer("vectors", everything.to(encoder.get_buffer("vectors").device))
+        effects = None if self.effects is None else self.effects.with_drugs(everything.cpu().numpy())
+        return replace(self, drug_vectors=everything, effects=effects)
 
     def to(self, device: torch.device) -> Parts:
         """Move the networks to a device."""

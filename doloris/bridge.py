@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,6 @@ from doloris.conditioning import ConditionRows, condition_rows
 from doloris.config import DolorisConfig
 from doloris.data import Perturbation
 from doloris.denoiser import NoisyCells, linear_slope
-from doloris.errors import UnknownPerturbation
 from doloris.mask_model import CalibratedMaskModel, MaskInputs
 from doloris.mask_sampling import (
     apply_thresholds,
@@ -46,6 +45,30 @@ class Source:
 
     cells: Tensor
     latent: Tensor
+
+
+@dataclass(frozen=True)
+class _Effects:
+    """Predicted effects, one row per condition, (n_conditions, G) each, or ``None`` without an effect model.
+
+    Parameters
+    ----------
+    log_odds
+        Change of the log odds of expression.
+    own
+        1 where the gene is perturbed.
+    shift
+        Change of the mean, scaled.
+    """
+
+    log_odds: Tensor | None
+    own: Tensor | None
+    shift: Tensor | None
+
+    def of(self, condition: int) -> _Effects:
+        """Those of one condition, (1, G) each."""
+        parts = (self.log_odds, self.own, self.shift)
+        return _Effects(*(None if part is None else part[condition : condition + 1] for part in parts))
 
 
 def derived_seed(seed: int, *parts: object) -> int:
@@ -86,7 +109,7 @@ class Bridge:
             If the model has no representation for one.
         """
         for condition in conditions:
-            self._check(condition)
+            self.parts.check(condition)
         nodes = self._nodes | {g: -1 for c in conditions for g in c.genes if g not in self._nodes}
         return condition_rows(conditions, nodes, self.device)
 
@@ -110,31 +133,56 @@ class Bridge:
         return Source(cells, latent)
 
     @torch.no_grad()
-    def cells(self, condition: Perturbation, source: Source, n_cells: int, seed: int) -> np.ndarray:
-        """Cells of one condition: (n_cells, G) float32, >= 0, log-normalised (Eq. 16, 17).
+    def cells(
+        self, conditions: Sequence[Perturbation], source: Source, n_cells: int, seeds: Sequence[int]
+    ) -> Iterator[np.ndarray]:
+        """Cells of conditions of the source's cell type (Eq. 16, 17), many conditions to a pass of the network.
 
         Where more cells are asked for than there are latents, latents repeat with masks of their own.
+
+        Yields
+        ------
+        Per condition (n_cells, G) float32, >= 0, log-normalised.
         """
-        generator = self._generator(seed, "mask", condition)
         used = torch.arange(n_cells, device=self.device) % len(source.cells)
-        rows = self.rows([condition])[torch.zeros(n_cells, dtype=torch.long, device=self.device)]
-        effect, own, shift = self._effects(condition)
         distinct = torch.unique(used)
-        values = torch.cat(
-            [self._sample(source.latent[part], source.cells[part], rows[part], shift) for part in distinct.split(_ROWS)]
-        )
-        cells = self.parts.space.leave(values)[used]
-        if self.parts.mask is not None:
-            cells = cells * self._mask(condition, rows, source.cells[used], effect, own, generator)
-        out: np.ndarray = cells.cpu().numpy()
-        return out
+        per_pass = max(1, _ROWS // len(distinct))
+        for start in range(0, len(conditions), per_pass):
+            group = conditions[start : start + per_pass]
+            rows, effects = self.rows(group), self._effects(group)
+            values = self._sample_group(rows, source, distinct, effects.shift)
+            for number, condition in enumerate(group):
+                cells = self.parts.space.leave(values[number])[used]
+                if self.parts.mask is not None:
+                    own_rows = rows[torch.full((n_cells,), number, device=self.device)]
+                    named = (condition.genes, condition.dose, condition.cell_type)
+                    generator = self._generator(seeds[start + number], "mask", *named)
+                    controls = source.cells[used]
+                    cells = cells * self._mask(condition, own_rows, controls, effects.of(number), generator)
+                out: np.ndarray = cells.cpu().numpy()
+                yield out
+
+    def _sample_group(self, rows: ConditionRows, source: Source, distinct: Tensor, shift: Tensor | None) -> Tensor:
+        """Every distinct latent carried to every condition: (n_conditions, n_latents, G), scaled."""
+        n_conditions, n_latents = len(rows), len(distinct)
+        condition = torch.arange(n_conditions, device=self.device).repeat_interleave(n_latents)
+        latent = distinct.repeat(n_conditions)
+        passes = [
+            self._sample(
+                source.latent[latent[part]],
+                source.cells[latent[part]],
+                rows[condition[part]],
+                None if shift is None else shift[condition[part]],
+            )
+            for part in self._chunks(len(latent))
+        ]
+        return torch.cat(passes).reshape(n_conditions, n_latents, -1)
 
     @torch.no_grad()
     def activation(self, condition: Perturbation, source: Source) -> Tensor:
         """Probability that each gene is expressed, averaged over the source cells: (G,)."""
         rows = self.rows([condition])[torch.zeros(len(source.cells), dtype=torch.long, device=self.device)]
-        effect, own, _ = self._effects(condition)
-        return self._probabilities(rows, source.cells, effect, own).mean(dim=0)
+        return self._probabilities(rows, source.cells, self._effects([condition]).of(0)).mean(dim=0)
 
     def round_trip(self, source: Source, cell_type: int) -> Tensor:
         """Root mean square difference, per source cell, between it and its reconstruction as a control: (m,), scaled.
@@ -151,40 +199,17 @@ class Bridge:
             back = ddim.sample(self._denoise(rows, level, None, None), self._invert(clean, rows, level), self.schedule)
         return (back - clean).square().mean(dim=1).sqrt()
 
-    def _check(self, condition: Perturbation) -> None:
-        if not 0 <= condition.cell_type < self.parts.n_cell_types:
-            raise UnknownPerturbation(f"{condition.label!r}: cell type outside 0..{self.parts.n_cell_types - 1}")
-        n_drugs = self.parts.n_drugs
-        if condition.is_control:
-            return
-        if (condition.drug is None) != (n_drugs is None):
-            raise UnknownPerturbation(
-                f"{condition.label!r}: the model was fitted on {'genes' if n_drugs is None else 'drugs'}"
-            )
-        if n_drugs is not None and condition.drug is not None and condition.drug >= n_drugs:
-            raise UnknownPerturbation(f"{condition.label!r}: no such row among the drug vectors of training")
-        if self.parts.effects is not None and self.parts.effects.knows(condition):
-            return
-        missing = [gene for gene in condition.genes if gene not in self._nodes]
-        if missing:
-            raise UnknownPerturbation(
-                f"{condition.label!r}: {', '.join(missing)} is neither measured nor trained nor in an edge list"
-            )
-
-    def _effects(self, condition: Perturbation) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Change of log odds, perturbed genes and scaled change of the mean, (1, G) each, where they are used."""
-        shape = (1, len(self.parts.genes))
-        if self.parts.effects is None or condition.is_control:
-            if not isinstance(self.parts.mask, CalibratedMaskModel):
-                return None, None, None
-            nothing = torch.zeros(shape, device=self.device)
-            return nothing, nothing, None
-        found = self.parts.effects.predict([condition])
+    def _effects(self, conditions: Sequence[Perturbation]) -> _Effects:
+        """Predicted effects of conditions, controls having none, where the configuration uses them."""
+        effects = self.parts.effects
+        if effects is None:
+            return _Effects(None, None, None)
+        found = effects.predict(conditions)
         log_odds = torch.from_numpy(found.log_odds).to(self.device)
         value = torch.from_numpy(found.value).to(self.device)
-        types = torch.tensor([condition.cell_type], device=self.device)
         own = torch.from_numpy(found.own).to(self.device, torch.float32)
-        return log_odds, own, self.parts.space.shift(log_odds, value, types)
+        types = torch.tensor([condition.cell_type for condition in conditions], device=self.device)
+        return _Effects(log_odds, own, self.parts.space.shift(log_odds, value, types))
 
     def _denoise(
         self, rows: ConditionRows, level: Tensor, control: Tensor | None, shift: Tensor | None
@@ -192,7 +217,7 @@ class Bridge:
         config, parts = self.config, self.parts
         centre, spread = parts.space.expected(rows.cell_type, level, shift)
         used = control if config.control_information != "none" and config.control_moments else None
-        clip = config.clip_drug and parts.n_drugs is not None
+        clip = config.clip_drug and parts.drug_vectors is not None
 
         def denoise(x: Tensor, position: int) -> Tensor:
             step = self.schedule.steps[position].expand(len(x))
@@ -221,7 +246,7 @@ class Bridge:
         level = self.parts.space.level(cells, rows.cell_type)
         return ddim.sample(self._denoise(rows, level, control, shift), latent, self.schedule)
 
-    def _probabilities(self, rows: ConditionRows, cells: Tensor, effect: Tensor | None, own: Tensor | None) -> Tensor:
+    def _probabilities(self, rows: ConditionRows, cells: Tensor, effects: _Effects) -> Tensor:
         assert self.parts.mask is not None
         source = cells
         if not isinstance(self.parts.mask, CalibratedMaskModel):
@@ -229,7 +254,7 @@ class Bridge:
             if not self.config.control_moments:
                 source = torch.zeros_like(source)
         n = len(rows)
-        spread = [None if part is None else part.expand(n, -1) for part in (effect, own)]
+        spread = [None if part is None else part.expand(n, -1) for part in (effects.log_odds, effects.own)]
         return self.parts.mask.probabilities(MaskInputs(rows, source, *spread))
 
     def _mask(
@@ -237,13 +262,12 @@ class Bridge:
         condition: Perturbation,
         rows: ConditionRows,
         cells: Tensor,
-        effect: Tensor | None,
-        own: Tensor | None,
+        effects: _Effects,
         generator: torch.Generator,
     ) -> Tensor:
         """0/1 patterns by the configured way of sampling: (n, G)."""
         config, mask = self.config, self.parts.mask
-        after = self._probabilities(rows, cells, effect, own)
+        after = self._probabilities(rows, cells, effects)
         if config.mask_sampling == "bernoulli":
             return independent_patterns(after, generator)
         if config.mask_sampling == "source":

@@ -68,6 +68,9 @@ class DolorisConfig:
     clip_drug
         Clip predictions to [-1, 1] for drugs while sampling (section 7, item 2).
 
+    log1p_again
+        Take log1p of the cells, which are log-normalised already, and map what is generated back (section 1.1: the
+        release does so with gene screens).
     values
         What the diffusion sees at a gene that is not expressed. ``raw``: 0. ``imputed``: a draw of the gene's
         expressed values, fresh in every batch, so that x0hat and the latent are constrained there
@@ -111,6 +114,11 @@ class DolorisConfig:
         Two genes: ``sum_decoded`` condition vectors as released (section 4), or ``sum_embedded`` gene vectors
         before decoding, as one condition.
 
+    unknown_genes
+        A gene that is neither measured, nor trained, nor in an edge list: ``refuse`` it (section 11: the release
+        raises), or predict what all perturbations ``shared`` (``effect="kernel"``: such a gene is like no other, which
+        leaves the first term of its kernel).
+
     perturbation_dropout
         Probability that a training cell's genes or drug are hidden from the diffusion, which then learns what
         perturbed cells share. 0: never (section 4). 1: the perturbation reaches the diffusion through its predicted
@@ -131,6 +139,8 @@ class DolorisConfig:
         Of the diffusion (paper 4.2: 1e-3, 32, 10,000; section 5: 1e-4).
     anneal
         ``linear`` to 0 over the steps (section 5) or ``none`` (paper).
+    anneal_steps
+        Steps after which the linear anneal arrives at 0; ``None``: ``steps``. More than ``steps`` stops on the way.
     anneal_delay
         Steps before the anneal starts counting (section 11: 1).
     idle_gradients
@@ -175,6 +185,7 @@ class DolorisConfig:
     latent: Literal["inverted", "gaussian"] = "inverted"
     clip_drug: bool = False
 
+    log1p_again: bool = False
     values: Literal["raw", "imputed"] = "imputed"
     scaling: Literal["max", "gene"] = "gene"
     skip: Literal["none", "moments"] = "moments"
@@ -192,6 +203,8 @@ class DolorisConfig:
     dropout: float = 0.1
     pair_rule: Literal["sum_decoded", "sum_embedded"] = "sum_embedded"
 
+    unknown_genes: Literal["refuse", "shared"] = "shared"
+
     perturbation_dropout: float = 1.0
 
     n_features: int = 32
@@ -206,6 +219,7 @@ class DolorisConfig:
     batch_size: int = 32
     steps: int = 10_000
     anneal: Literal["linear", "none"] = "linear"
+    anneal_steps: int | None = None
     anneal_delay: int = 0
     idle_gradients: Literal["zero", "none"] = "none"
     ema: float | None = None
@@ -253,11 +267,12 @@ def corrected() -> DolorisConfig:
     return DolorisConfig()
 
 
-def paper() -> DolorisConfig:
-    """What the paper's text says."""
+def paper(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
+    """What the paper's text says; it trains longer on drugs (4.2)."""
     return replace(
         corrected(),
         name="paper",
+        steps=10_000 if kind == "gene" else 100_000,
         spacing="leading",
         inversion="explicit",
         values="raw",
@@ -267,6 +282,7 @@ def paper() -> DolorisConfig:
         effect="none",
         decoders="two",
         pair_rule="sum_decoded",
+        unknown_genes="refuse",
         perturbation_dropout=0.0,
         coexpression_threshold=0.5,
         coexpression_neighbours=None,
@@ -281,10 +297,11 @@ def released(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
     """What the released code does, its defects included; thresholds differ between its data sets (section 7)."""
     gene = kind == "gene"
     return replace(
-        paper(),
+        paper(kind),
         name="released",
         trained_steps="visited",
         clip_drug=True,
+        log1p_again=gene,
         control_information="added",
         loss_normalisation="batch",
         norm="batch",
@@ -340,6 +357,8 @@ def _check_ranges(config: DolorisConfig) -> None:
     for name in (*counts, "inversion_iterations", "learning_rate", "mask_learning_rate", "mask_epochs"):
         if not getattr(config, name) > 0:
             raise ConfigError(f"{name}: {getattr(config, name)!r} must be above 0")
+    if config.anneal_steps is not None and config.anneal_steps < config.steps:
+        raise ConfigError(f"anneal_steps: {config.anneal_steps} is fewer than steps = {config.steps}")
     if config.sampling_steps > config.timesteps:
         raise ConfigError(f"sampling_steps: {config.sampling_steps} is more than timesteps = {config.timesteps}")
     if not 0 <= config.perturbation_dropout <= 1:
@@ -368,6 +387,8 @@ def _check_combinations(config: DolorisConfig) -> None:
         raise ConfigError("skip='moments' and control_information='added' would count the controls twice")
     if config.perturbation_dropout == 1 and config.effect == "none":
         raise ConfigError("perturbation_dropout=1 and effect='none' leave no trace of the perturbation")
+    if config.unknown_genes == "shared" and config.effect == "none":
+        raise ConfigError("unknown_genes='shared' needs effect='kernel', which knows what perturbations share")
     if config.mask == "calibrated" and config.effect == "none":
         raise ConfigError("mask='calibrated' re-weights a predicted effect; set effect='kernel'")
     if config.mask_sampling == "source" and config.mask == "graph":

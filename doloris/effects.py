@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -30,6 +31,8 @@ _NOISE = (0.3, 1.0)
 _DOSE_LENGTH = (1.0, 3.0)
 _CELL_TYPE = (0.3, 0.6, 0.9)
 _OWN_MINIMUM = 3
+
+UnknownGenes = Literal["refuse", "shared"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class EffectModel:
         The panel.
     pair_scale
         Factor on the sum of two effects.
+    unknown_genes
+        Whether a gene that is not among the entities is refused or has the shared part of the process alone.
     """
 
     kernel: Kernel
@@ -113,10 +118,19 @@ class EffectModel:
     own_effect: np.ndarray
     genes: tuple[str, ...]
     pair_scale: float
+    unknown_genes: UnknownGenes
 
     def knows(self, condition: Perturbation) -> bool:
-        """Whether every gene or drug of the condition can be placed among the trained ones."""
+        """Whether every gene or drug of the condition can be placed among the trained ones, or need not be."""
+        if self.unknown_genes == "shared" and condition.genes:
+            return True
         return set(entities_of(condition)) <= set(self.entities)
+
+    def with_drugs(self, vectors: np.ndarray) -> EffectModel:
+        """The same process with the similarities of all drugs, the trained ones among them: (n_drugs, d)."""
+        entities = tuple(str(number) for number in range(len(vectors)))
+        similarity = drug_similarity(vectors, [int(name) for name in self.trained])
+        return replace(self, entities=entities, similarity=similarity)
 
     def predict(self, conditions: Sequence[Perturbation]) -> Effects:
         """Effects of conditions, trained or not; controls have none.
@@ -229,6 +243,7 @@ def fit_effects(
         own_effect=own_effect,
         genes=cells.genes,
         pair_scale=config.pair_scale,
+        unknown_genes=config.unknown_genes,
     )
     log_odds, value = np.split(targets.astype(np.float32), 2, axis=1)
     return TrainedEffects(

@@ -67,7 +67,6 @@ class _Fitting:
         self.generator = torch.Generator(device).manual_seed(seed)
         graph = make_graph(cells, priors, config, np.random.default_rng(seed))
         drugs = None if cells.drug_vectors is None else torch.from_numpy(cells.drug_vectors.astype(np.float32))
-        n_drugs = None if cells.drug_vectors is None else len(cells.drug_vectors)
         features, edges = make_features(cells, graph, config), torch.from_numpy(graph.edges)
         denoiser, space, mask = build_networks(cells.genes, cells.n_cell_types, features, edges, drugs, config)
         expressed = expressed_moments(cells)
@@ -86,7 +85,7 @@ class _Fitting:
             cells.genes,
             nodes,
             cells.n_cell_types,
-            n_drugs,
+            drugs,
             denoiser,
             space,
             mask,
@@ -204,6 +203,7 @@ class _Fitting:
             config.learning_rate,
             config.weight_decay,
             config.anneal,
+            config.anneal_steps,
             config.anneal_delay,
             config.idle_gradients,
             config.ema,

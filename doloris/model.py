@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from doloris.assembly import Parts
-from doloris.bridge import Bridge, Source
+from doloris.bridge import Bridge
 from doloris.config import DolorisConfig, corrected
 from doloris.data import Perturbation, Priors, TrainingCells
 from doloris.diagnostics import LatentFigures, latent_figures, warn_of
@@ -81,6 +81,7 @@ class Doloris:
             If cells and priors do not fit together, the loss diverges, or the checkpoint is another run's.
         """
         _check_priors(cells, priors)
+        cells = replace(cells, values=self._enter(cells.values))
         self._device = torch.device(device)
         self._parts = fit_parts(
             cells,
@@ -101,6 +102,7 @@ class Doloris:
         *,
         n_cells: int,
         seed: int,
+        condition_seeds: Sequence[int] | None = None,
         sampling_steps: int | None = None,
     ) -> list[np.ndarray]:
         """Cells of conditions, each independent of which others are asked for.
@@ -116,7 +118,9 @@ class Doloris:
         n_cells
             Cells per condition.
         seed
-            Same seed, same cells.
+            Decides the control cells and their latents, which all conditions share, and the masks.
+        condition_seeds
+            Seeds of the masks, one per condition; ``seed`` for all unless given.
         sampling_steps
             Function evaluations (NFE); the configuration's unless given.
 
@@ -140,18 +144,49 @@ class Doloris:
         """
         if n_cells < 1:
             raise ConfigError(f"n_cells: {n_cells} must be at least 1")
+        seeds = [seed] * len(conditions) if condition_seeds is None else condition_seeds
+        if len(seeds) != len(conditions):
+            raise ConfigError(f"condition_seeds: {len(seeds)} seeds for {len(conditions)} conditions")
         bridge = self.bridge(sampling_steps)
         bridge.rows(conditions)  # every condition is checked before any is computed
-        sources: dict[int, Source] = {}
-        out = []
-        for condition in conditions:
-            kind = condition.cell_type
-            if kind not in sources:
-                sources[kind] = bridge.source(self._controls(controls, condition), kind, n_cells, seed)
-                self.latent[kind] = latent_figures(sources[kind].latent)
-                warn_of(self.latent[kind])
-            out.append(bridge.cells(condition, sources[kind], n_cells, seed))
-        return out
+        out: dict[int, np.ndarray] = {}
+        for kind in dict.fromkeys(condition.cell_type for condition in conditions):
+            asked = [number for number, condition in enumerate(conditions) if condition.cell_type == kind]
+            source = bridge.source(self._controls(controls, conditions[asked[0]]), kind, n_cells, seed)
+            self.latent[kind] = latent_figures(source.latent)
+            warn_of(self.latent[kind])
+            cells = bridge.cells([conditions[n] for n in asked], source, n_cells, [seeds[n] for n in asked])
+            out |= dict(zip(asked, map(self._leave, cells), strict=True))
+        return [out[number] for number in range(len(conditions))]
+
+    def add_drugs(self, vectors: np.ndarray) -> range:
+        """Make further drugs known to a fitted model, so that they can be sampled.
+
+        Parameters
+        ----------
+        vectors
+            (n, d), finite, made as the drug vectors of training.
+
+        Returns
+        -------
+        Their numbers, to be used as :attr:`Perturbation.drug`.
+
+        Raises
+        ------
+        CellsError
+            If the model was fitted on genes, or the vectors do not fit those of training.
+        NotFitted
+            If there is no model yet.
+        """
+        known = self.parts.drug_vectors
+        if known is None:
+            raise CellsError("drugs cannot be added: the model was fitted on genes")
+        if vectors.ndim != 2 or vectors.shape[1] != known.shape[1] or not np.isfinite(vectors).all():
+            raise CellsError(
+                f"drug vectors of shape {vectors.shape}: finite ones of length {known.shape[1]} are needed, one per row"
+            )
+        self._parts = self.parts.with_drugs(vectors)
+        return range(len(known), len(known) + len(vectors))
 
     def activation_probabilities(
         self, condition: Perturbation, controls: Mapping[int, csr_matrix | np.ndarray], *, seed: int
@@ -218,7 +253,14 @@ class Doloris:
                 f"controls of cell type {condition.cell_type}: {cells.shape[1]} genes, "
                 f"the model has {len(self.parts.genes)}"
             )
-        return csr_matrix(cells)
+        return self._enter(csr_matrix(cells))
+
+    def _enter(self, cells: csr_matrix) -> csr_matrix:
+        return cells.log1p() if self.config.log1p_again else cells
+
+    def _leave(self, cells: np.ndarray) -> np.ndarray:
+        # an exploded sample stays finite: no log-normalised value comes near expm1(20)
+        return np.expm1(np.minimum(cells, 20.0)) if self.config.log1p_again else cells
 
 
 def _check_priors(cells: TrainingCells, priors: Priors | None) -> None:

@@ -33,13 +33,14 @@ def save_parts(parts: Parts, config: DolorisConfig, path: Path) -> None:
         "genes": parts.genes,
         "nodes": parts.nodes,
         "n_cell_types": parts.n_cell_types,
-        "n_drugs": parts.n_drugs,
     }
     tensors: dict[str, Tensor] = {}
     for name in _MODULES:
         module = getattr(parts, name)
         if module is not None:
             tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+    if parts.drug_vectors is not None:
+        tensors["drug_vectors"] = parts.drug_vectors
     if parts.effects is not None:
         effects = parts.effects
         tensors |= {f"effects.{name}": torch.from_numpy(getattr(effects, name)) for name in _EFFECT_ARRAYS}
@@ -49,6 +50,7 @@ def save_parts(parts: Parts, config: DolorisConfig, path: Path) -> None:
             "entities": effects.entities,
             "trained": effects.trained,
             "pair_scale": effects.pair_scale,
+            "unknown_genes": effects.unknown_genes,
         }
     if parts.reference is not None:
         reference = parts.reference
@@ -94,7 +96,7 @@ def _parts_of(content: dict[str, Any], tensors: dict[str, Tensor], device: torch
     config = DolorisConfig.from_json(content["config"])
     genes, n_cell_types = tuple(content["genes"]), int(content["n_cell_types"])
     prefix = "denoiser.conditioning"
-    drugs = tensors.get(f"{prefix}.drugs.vectors", tensors.get("mask.drugs.vectors"))
+    drugs = tensors.get("drug_vectors")
     features = tensors.get(f"{prefix}.genes.features", torch.zeros(len(content["nodes"]), config.n_features))
     edges = tensors.get(f"{prefix}.genes.edges", tensors.get("mask.edges", torch.zeros(2, 0, dtype=torch.long)))
     denoiser, space, mask = build_networks(genes, n_cell_types, features, edges, drugs, config)
@@ -108,8 +110,8 @@ def _parts_of(content: dict[str, Any], tensors: dict[str, Tensor], device: torch
         conditions = tuple(_perturbation(value) for value in content["reference"])
         found = {name: value.to(device) for name, value in _under(tensors, "reference.").items()}
         reference = Reference(conditions, found["patterns"], found["labels"], found["frequencies"])
-    nodes, n_drugs = tuple(content["nodes"]), content["n_drugs"]
-    parts = Parts(genes, nodes, n_cell_types, n_drugs, denoiser, space, mask, effects, reference)
+    nodes = tuple(content["nodes"])
+    parts = Parts(genes, nodes, n_cell_types, drugs, denoiser, space, mask, effects, reference)
     return parts.to(device), config
 
 
@@ -123,6 +125,7 @@ def _effects_of(content: dict[str, Any], tensors: dict[str, Tensor], genes: tupl
         trained=tuple(content["trained"]),
         genes=genes,
         pair_scale=content["pair_scale"],
+        unknown_genes=content["unknown_genes"],
         **{name: arrays[name] for name in _EFFECT_ARRAYS},
     )
 

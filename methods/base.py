@@ -209,6 +209,10 @@ class Method(ABC):
         """Settings that decide the result; JSON values. They enter the run key."""
         return {}
 
+    def record(self) -> Mapping[str, object]:
+        """What the run's record should say of this fit and its predictions; JSON values, asked for at the end."""
+        return {}
+
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
         """Name in tables; says what stands in for prior knowledge that was not supplied.
 

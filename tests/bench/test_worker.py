@@ -68,7 +68,7 @@ def run(tmp_path: Path):
         write_training(tmp_path / "task", training(), asked)
         method = tmp_path / "own.py"
         method.write_text(METHOD.format(output=output, fit=fit, predict=predict))
-        job = Job(str(method), "Own", str(tmp_path / "task"), None, str(tmp_path / "out"), 5, 1, 2, "cpu")
+        job = Job(str(method), "Own", {}, str(tmp_path / "task"), None, str(tmp_path / "out"), 5, 1, 2, "cpu")
         assert main(str(job.write())) == 0
         return json.loads((tmp_path / "out" / "report.json").read_text()), tmp_path / "out" / "predictions.h5ad"
 

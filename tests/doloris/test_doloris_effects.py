@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from doloris_scenes import GENES, drug_screen, module_effect, screen, tiny
@@ -65,8 +67,19 @@ def test_two_trained_genes_add_up_to_the_pair_scale_times_their_sum(cells):
 def test_an_unmeasured_gene_is_placed_by_an_edge_list(cells):
     edges = {"mine": np.array([["X", "G0"], ["X", "G3"], ["G0", "G3"], ["G1", "G4"]])}
     assert effects_of(cells, Priors(edges)).knows(Perturbation(genes=("X",)))
+    refusing = effects_of(cells, config=replace(tiny(), unknown_genes="refuse"))
     with pytest.raises(UnknownPerturbation, match="X is neither measured"):
-        effects_of(cells).predict([Perturbation(genes=("X",))])
+        refusing.predict([Perturbation(genes=("X",))])
+
+
+def test_a_gene_nobody_knows_has_what_all_perturbations_share(cells):
+    model = effects_of(cells)
+    unknown, other = model.predict([Perturbation(genes=("X",)), Perturbation(genes=("Y",))]).value
+    np.testing.assert_array_equal(unknown, other)
+    common_alone = replace(model, kernel=replace(model.kernel, shared=0.0))
+    untrained = common_alone.predict([Perturbation(genes=("G20",))]).value[0]
+    elsewhere = np.arange(len(GENES)) != 20
+    np.testing.assert_allclose(unknown[elsewhere], untrained[elsewhere], atol=1e-6)
 
 
 def test_effects_do_not_depend_on_gene_order(cells):

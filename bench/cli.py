@@ -30,6 +30,7 @@ COMMANDS = (
     "audit",
     "figures",
     "report",
+    "paper",
     "reproduce",
 )
 _DISK: Mapping[int, str] = {

@@ -70,6 +70,11 @@ class Dataset:
         """Whether genes were perturbed or treatments given."""
         return cast("Modality", self.provenance["modality"])
 
+    @property
+    def simulated(self) -> bool:
+        """Whether its cells come from the embedded simulation."""
+        return self.provenance["importer"] == "simulation"
+
     @cached_property
     def conditions(self) -> Mapping[str, Condition]:
         """Every condition, controls included, by key."""

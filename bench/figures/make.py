@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.atomic import atomic_file, write_text
-from bench.data.dataset import simulated_names
 from bench.figures.declare import FigureSpec, FigureUnavailable
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def heading_of(boards: Sequence[Leaderboard]) -> str:
     """What a figure was made from, in one line."""
     tasks = [board.evaluator.task for board in boards]
     parts = [", ".join(task.name for task in tasks), boards[0].protocol.label]
-    parts += [SIMULATED] if any(task.dataset.name in simulated_names() for task in tasks) else []
+    parts += [SIMULATED] if any(task.dataset.simulated for task in tasks) else []
     parts.append("data " + " ".join(dict.fromkeys(task.dataset.hash[:8] for task in tasks)))
     return " · ".join(parts)
 

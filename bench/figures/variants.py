@@ -1,12 +1,11 @@
-"""Data of Figs. 6 and 7: runs of a method, of the method without a part, and with other numbers of steps.
+"""Data of Figs. 6 and 7: runs of one method that differ in one setting, the part left out or the number of steps.
 
-Variants are known by their names: ``X-no-PART`` is ``X`` without that part, ``X-nfeN`` is ``X`` with ``N`` function
-evaluations.
+They are ordinary stored runs, such as ``--method 'X[without=mask]'`` or ``--method 'X[nfe=30]'``, and are found by the
+configuration in their records.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,35 +14,40 @@ import pandas as pd
 
 from bench.figures.declare import FigureUnavailable
 from bench.figures.values import headline_columns, interval, scope_label
+from bench.hashing import hash_json
 
 if TYPE_CHECKING:
     from bench.leaderboard import Leaderboard
     from bench.store import RunRecord
 
-_WITHOUT = re.compile(r"(?P<base>.+)-no-(?P<part>.+)")
-_STEPS = re.compile(r"(?P<base>.+)-nfe-?(?P<steps>\d+)")
+PART = "without"
+"""Setting that names the part left out."""
+WHOLE = "nothing"
+"""Its value where none is."""
+STEPS = "nfe"
+"""Setting with the number of function evaluations."""
 
 
-def ablation_settings(methods: Sequence[str]) -> dict[str, str]:
-    """Method -> setting shown, the whole method first, of the method with the most ablations; empty without any."""
-    found: dict[str, dict[str, str]] = {}
-    for name in sorted(methods):
-        match = _WITHOUT.fullmatch(name)
-        if match and match["base"] in methods:
-            settings = found.setdefault(match["base"], {match["base"]: match["base"]})
-            settings[name] = f"w/o {match['part'].replace('-', ' ')}"
-    return max(found.values(), key=len, default={})
+def variants(records: Sequence[RunRecord], setting: str) -> dict[str, object]:
+    """Method -> its value of a setting, for the finished runs that differ in nothing else.
+
+    Of several such groups the one with the most values; empty where no two values have run.
+    """
+    groups: dict[str, dict[str, object]] = {}
+    for record in records:
+        configuration = dict(_configuration(record))
+        if record.status != "finished" or setting not in configuration:
+            continue
+        value = configuration.pop(setting)
+        same = {name: record.inputs.get(name) for name in ("source", "resources", "n_cells", "device")}
+        groups.setdefault(hash_json({"configuration": configuration, **same}), {})[record.method] = value
+    largest = max(groups.values(), key=lambda group: len(set(group.values())), default={})
+    return largest if len(set(largest.values())) > 1 else {}
 
 
-def step_settings(methods: Sequence[str]) -> dict[str, int]:
-    """Method -> number of function evaluations, of the method with the most such variants; empty if there is none."""
-    found: dict[str, dict[str, int]] = {}
-    for name in sorted(methods):
-        match = _STEPS.fullmatch(name)
-        if match:
-            found.setdefault(match["base"], {})[name] = int(match["steps"])
-    best = max(found.values(), key=len, default={})
-    return dict(sorted(best.items(), key=lambda item: item[1]))
+def _configuration(record: RunRecord) -> Mapping[str, object]:
+    found = record.inputs.get("configuration")
+    return found if isinstance(found, Mapping) else {}
 
 
 def build_ablations(boards: Sequence[Leaderboard]) -> pd.DataFrame:
@@ -55,11 +59,14 @@ def build_ablations(boards: Sequence[Leaderboard]) -> pd.DataFrame:
         If no run is of a method without a part.
     """
     (board,) = boards
-    settings = ablation_settings(_finished(board))
-    if not settings:
+    found = variants(board.records, PART)
+    if WHOLE not in found.values():
         raise FigureUnavailable(
-            f"no ablation has run on {board.evaluator.task.name}: finished methods X and X-no-PART are needed"
+            f"no ablation has run on {board.evaluator.task.name}: run a method and the same with a part left out "
+            f"(--method 'X[{PART}=...]')"
         )
+    ordered = sorted(found.items(), key=lambda item: (item[1] != WHOLE, str(item[1])))
+    settings = {name: name if part == WHOLE else f"w/o {str(part).replace('-', ' ')}" for name, part in ordered}
     return _scores(board, {name: {"setting": setting} for name, setting in settings.items()})
 
 
@@ -72,14 +79,15 @@ def build_evaluations(boards: Sequence[Leaderboard]) -> pd.DataFrame:
         If fewer than two numbers of steps have run.
     """
     (board,) = boards
-    settings = step_settings(_finished(board))
-    if len(set(settings.values())) < 2:
+    found = variants(board.records, STEPS)
+    if not found:
         raise FigureUnavailable(
-            f"fewer than two numbers of function evaluations have run on {board.evaluator.task.name}: "
-            "finished methods named X-nfeN are needed"
+            f"fewer than two numbers of function evaluations have run on {board.evaluator.task.name}: run a method "
+            f"with several (--method 'X[{STEPS}=1]' --method 'X[{STEPS}=30]')"
         )
-    seconds = {name: _predict_seconds(board.records, name) for name in settings}
-    return _scores(board, {name: {"nfe": steps, "seconds": seconds[name]} for name, steps in settings.items()})
+    steps = dict(sorted(((name, int(str(value))) for name, value in found.items()), key=lambda item: item[1]))
+    seconds = {name: _predict_seconds(board.records, name) for name in steps}
+    return _scores(board, {name: {STEPS: number, "seconds": seconds[name]} for name, number in steps.items()})
 
 
 def _scores(board: Leaderboard, facts: Mapping[str, Mapping[str, object]]) -> pd.DataFrame:
@@ -101,10 +109,6 @@ def _scores(board: Leaderboard, facts: Mapping[str, Mapping[str, object]]) -> pd
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _finished(board: Leaderboard) -> list[str]:
-    return sorted({record.method for record in board.records if record.status == "finished"})
 
 
 def _predict_seconds(records: Sequence[RunRecord], method: str) -> float:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bench import __version__
-from bench.data.dataset import simulated_names
 from bench.evaluator import Evaluator
 from bench.figures.values import headline_columns
 from bench.leaderboard import Leaderboard
@@ -68,7 +67,7 @@ def _task_view(evaluator: Evaluator, records: tuple[RunRecord, ...]) -> TaskView
     return TaskView(
         name=task.name,
         summary=_summary(task),
-        label=SIMULATED if task.dataset.name in simulated_names() else "",
+        label=SIMULATED if task.dataset.simulated else "",
         bin_width=BIN_WIDTH,
         perturbations=perturbation_views(evaluator, records),
     )

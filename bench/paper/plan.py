@@ -1,0 +1,104 @@
+"""What the paper reports: its tasks, what stands in for one whose data are absent, its ablations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.errors import DatasetMissing
+
+if TYPE_CHECKING:
+    from bench.tasks import Task
+
+SIZES = ("full", "small", "tiny")
+"""Sizes of the simulated stand-ins; ``full`` has the shapes of the real data."""
+PROTOCOLS = ("paper", "released", "calibrated")
+"""The protocols every table is set under: what the choice alone does to the same predictions."""
+ABLATED = "doloris"
+"""The method of sections 4.5 and A.3."""
+VARIANTS = tuple(
+    f"{ABLATED}[{setting}]"
+    for setting in ("without=control-moments", "without=latent", "without=mask", "nfe=1", "nfe=30", "nfe=70")
+)
+
+
+@dataclass(frozen=True)
+class PaperTask:
+    """One half of one of the paper's two tables.
+
+    Parameters
+    ----------
+    table
+        Number of the table.
+    title
+        What it asks for.
+    task
+        The task on the real data.
+    stand_ins
+        Task on the simulation by size.
+    ablated
+        Whether the ablations and the numbers of function evaluations are run on it.
+    """
+
+    table: str
+    title: str
+    task: str
+    stand_ins: Mapping[str, str]
+    ablated: bool = False
+
+
+PAPER_TASKS = (
+    PaperTask(
+        "1",
+        "Unseen genes (Adamson)",
+        "adamson_single",
+        {"full": "adamson_sim", "small": "sim_single", "tiny": "sim_single_tiny"},
+        ablated=True,
+    ),
+    PaperTask(
+        "1",
+        "Unseen drug, dose and cell line together (sci-Plex3)",
+        "sciplex3_covariate",
+        {"full": "sciplex3_sim", "small": "sim_covariate", "tiny": "sim_covariate_tiny"},
+    ),
+    PaperTask(
+        "2",
+        "Double genes (Norman)",
+        "norman_double",
+        {"full": "norman_sim", "small": "sim_double", "tiny": "sim_double_tiny"},
+    ),
+    PaperTask(
+        "2",
+        "Unseen drugs (sci-Plex3)",
+        "sciplex3_ood",
+        {"full": "sciplex3_ood_sim", "small": "sim_ood", "tiny": "sim_ood_tiny"},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class OpenedTask:
+    """A task of the paper, on the real data or on what stands in for them."""
+
+    paper: PaperTask
+    task: Task
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether the data are simulated."""
+        return self.task.dataset.simulated
+
+
+def open_paper_tasks(size: str, wanted: Sequence[PaperTask] = PAPER_TASKS) -> list[OpenedTask]:
+    """Every task of the paper: on its data where they are in the cache, else on the simulation of this size."""
+    from bench.tasks import open_task
+
+    opened = []
+    for paper in wanted:
+        try:
+            task = open_task(paper.task)
+        except DatasetMissing:
+            task = open_task(paper.stand_ins[size])
+        opened.append(OpenedTask(paper, task))
+    return opened

@@ -58,17 +58,14 @@ def paper_document(title: str, label: str, sections: tuple[PaperSection, ...]) -
     """
     lines = [
         r"\documentclass[10pt]{article}",
+        r"\PassOptionsToPackage{export}{adjustbox}",  # max width and max height of figures
         r"\usepackage[a4paper,margin=2cm,headheight=30pt]{geometry}",
-        *(rf"\usepackage{{{package}}}" for package in (*PACKAGES, "graphicx", "fancyhdr")),
+        *(rf"\usepackage{{{package}}}" for package in (*PACKAGES, "fancyhdr", "float", "graphicx")),
         r"\pagestyle{fancy}",
         r"\fancyhf{}",
         rf"\fancyhead[L]{{\parbox{{\linewidth}}{{\footnotesize\bfseries {escape_latex(label)}}}}}",
         r"\fancyfoot[C]{\thepage}",
-        # Pages of floats alone have the same head, and are filled from the top.
-        r"\fancypagestyle{plain}{}",
-        r"\makeatletter\setlength{\@fptop}{0pt}\makeatother",
-        r"\renewcommand{\topfraction}{0.95}\renewcommand{\textfraction}{0.03}\renewcommand{\floatpagefraction}{0.6}",
-        r"\setcounter{totalnumber}{8}\setcounter{topnumber}{8}",
+        r"\raggedbottom",
         r"\begin{document}",
         rf"{{\centering\Large\bfseries {escape_latex(title)}\par}}\medskip",
     ]
@@ -83,13 +80,12 @@ def _section(section: PaperSection) -> Iterator[str]:
     if section.text:
         yield escape_latex(section.text) + r"\par"
     for line in section.absent:
-        yield rf"\noindent {escape_latex(line)}\par"
+        yield rf"{{\raggedright\noindent {escape_latex(line)}\par}}"
     yield from section.fragments
     for report in section.reports:
-        yield latex_table(report).rstrip("\n")
+        yield latex_table(report, placement="H").rstrip("\n")
     for figure in section.figures:
-        yield r"\begin{figure}[tp]\centering"
-        # The file is ours to name; braces keep dots in it from being read as its ending.
-        yield rf"\includegraphics[width=\linewidth,height=0.8\textheight,keepaspectratio]{{{figure.file}}}"
+        yield r"\begin{figure}[H]\centering"
+        yield rf"\includegraphics[max width=\linewidth,max height=0.8\textheight]{{{figure.file}}}"
         yield rf"\caption{{{escape_latex(figure.caption)}}}"
         yield r"\end{figure}"

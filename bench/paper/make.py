@@ -76,7 +76,7 @@ def make_paper(runs: Sequence[PaperRuns], folder: Path) -> PaperFiles:
         files += written
         sections.append(
             PaperSection(
-                title=f"Table {one.opened.paper.table}: {one.opened.paper.title}",
+                title=f"The paper's Table {one.opened.paper.table}: {one.opened.paper.title}",
                 text=_introduction(one.opened),
                 reports=tables,
                 figures=_shown(outcomes, one.opened.task.name, folder),

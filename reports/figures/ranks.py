@@ -30,9 +30,11 @@ def rank_over_tasks(frame: pd.DataFrame, heading: str = "") -> Figure:
         figure, (axis,) = canvas(
             1, heading, columns=1, height=0.9 + 0.24 * len(table), width=min(7.0, 2.4 + 1.1 * table.shape[1])
         )
-        axis.imshow(
-            np.ma.masked_invalid(values), cmap="cividis", aspect="auto", vmin=1, vmax=max(2.0, np.nanmax(values))
-        )
+        shown = np.ma.masked_invalid(values)
+        edges = [np.arange(size + 1) - 0.5 for size in values.shape]
+        # A mesh, not an image: the PDF stays a vector file.
+        axis.pcolormesh(edges[1], edges[0], shown, cmap="cividis", vmin=1, vmax=max(2.0, np.nanmax(values)))
+        axis.invert_yaxis()
         middle = (1 + np.nanmax(values)) / 2
         for row, column in np.ndindex(values.shape):
             rank = values[row, column]

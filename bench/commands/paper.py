@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="size of the simulation that stands in for absent data: full has the real shapes (full)",
     )
     parser.add_argument(
+        "--table", action="append", choices=("1", "2"), help="this table of the paper only (default: both)"
+    )
+    parser.add_argument(
         "--method", action="append", metavar="NAME|FILE.py", help="method; repeat for several (default: all)"
     )
     parser.add_argument(
@@ -39,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from bench.store import Store
 
     out = console(stderr=True)
-    opened = open_paper_tasks(args.stand_in)
+    opened = open_paper_tasks(args.stand_in, args.table or ("1", "2"))
     for one in opened:
         if one.stands_in:
             out.print(f"{one.paper.task}: data absent, simulated stand-in {one.task.name}", markup=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -90,12 +90,14 @@ class OpenedTask:
         return self.task.dataset.simulated
 
 
-def open_paper_tasks(size: str, wanted: Sequence[PaperTask] = PAPER_TASKS) -> list[OpenedTask]:
-    """Every task of the paper: on its data where they are in the cache, else on the simulation of this size."""
+def open_paper_tasks(size: str, tables: Collection[str]) -> list[OpenedTask]:
+    """The tasks of these tables: on their data where they are in the cache, else on the simulation of this size."""
     from bench.tasks import open_task
 
     opened = []
-    for paper in wanted:
+    for paper in PAPER_TASKS:
+        if paper.table not in tables:
+            continue
         try:
             task = open_task(paper.task)
         except DatasetMissing:

@@ -19,6 +19,7 @@ from methods.conditions import ConditionError
 
 COMMANDS = (
     "run",
+    "ablate",
     "score",
     "table",
     "data",

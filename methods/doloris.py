@@ -40,6 +40,14 @@ class _DolorisMethod(Method):
 
     tasks = frozenset(TaskKind)
     output = "cells"
+    ablations = (
+        {"without": "control-moments"},
+        {"without": "latent"},
+        {"without": "mask"},
+        {"nfe": 1},
+        {"nfe": 30},
+        {"nfe": 70},
+    )
     preset: ClassVar[Literal["corrected", "paper", "released"]]
 
     def __init__(self, size: str = "full", without: str = "nothing", nfe: int = 50, steps: int = 0) -> None:
@@ -81,6 +89,8 @@ class _DolorisMethod(Method):
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Train mask model and diffusion on all training and validation cells."""
+        from dataclasses import asdict
+
         from doloris import Doloris
         from doloris.diagnostics import intra_distance
         from methods.doloris_cells import doloris_cells
@@ -95,7 +105,7 @@ class _DolorisMethod(Method):
         self._drug_numbers = {name: number for number, name in enumerate(drugs.names)} if drugs else {}
         parts = self._model.parts
         self._record = {
-            "size": "small" if config.name.endswith("small") else "full",
+            "widths": asdict(config.widths),
             "parameters": sum(
                 p.numel() for module in (parts.denoiser, parts.mask) if module for p in module.parameters()
             ),

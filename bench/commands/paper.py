@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
     from bench.benchmark import Benchmark
     from bench.console import console
     from bench.paper.make import PaperRuns, make_paper, records_by_task
-    from bench.paper.plan import ABLATED, PROTOCOLS, VARIANTS, open_paper_tasks
+    from bench.paper.plan import PROTOCOLS, open_paper_tasks
     from bench.protocols import get_protocol
-    from bench.registry import find_methods
+    from bench.registry import ablations_of, find_methods
     from bench.store import Store
 
     out = console(stderr=True)
@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     benchmark = Benchmark(Store(args.results.resolve()), protocols, device=execution.device)
     started = (args.seeds, execution.options, execution.engine)
     records = benchmark.run([one.task for one in opened], methods, *started)
-    ablated = [one.task for one in opened if one.paper.ablated] if ABLATED in [entry.name for entry in methods] else []
-    variants = benchmark.run(ablated, find_methods(VARIANTS), *started) if ablated else []
+    ablated = [one.task for one in opened if one.paper.ablated]
+    variants = benchmark.run(ablated, [variant for entry in methods for variant in ablations_of(entry)], *started)
     compared, varied = records_by_task(records), records_by_task(variants)
     runs = [
         PaperRuns(one, benchmark.evaluator(one.task), compared[one.task.name], varied.get(one.task.name, ()))

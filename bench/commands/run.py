@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from bench.commands.execution import Execution, add_execution_options
 from bench.commands.options import (
@@ -12,6 +14,10 @@ from bench.commands.options import (
     add_task_option,
     seeds,
 )
+
+if TYPE_CHECKING:
+    from bench.registry import MethodEntry
+    from bench.tasks import Task
 
 HELP = "Train every method on a task, score its predictions, print and write the tables."
 
@@ -23,8 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         action="append",
         metavar="NAME|FILE.py",
-        help="method, or a Python file with your own; repeat for several (default: all)",
+        help="method, or a Python file with your own, with settings in brackets if any: doloris[size=small]; "
+        "'baselines' and 'all' stand for several; repeat (default: what `bench methods` says is run by default)",
     )
+    add_run_options(parser)
+    add_table_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """How runs are made; :func:`run_and_tabulate` reads them."""
     parser.add_argument(
         "--seeds", type=seeds, default=tuple(range(5)), metavar="N|LIST", help="5 means 0 to 4 (default)"
     )
@@ -32,23 +45,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_execution_options(parser)
     parser.add_argument("--rerun", action="store_true", help="compute again what is finished")
     add_results_option(parser)
-    add_table_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from bench.registry import find_methods
+
+    return run_and_tabulate(args, find_methods(args.method or []), lambda _: args.reference)
+
+
+def run_and_tabulate(
+    args: argparse.Namespace,
+    methods: Sequence[MethodEntry],
+    reference: Callable[[Task], str | None],
+    *,
+    suffix: str = "",
+) -> int:
+    """Run methods on the tasks, print and write their tables.
+
+    Parameters
+    ----------
+    args
+        What :func:`add_run_options` and :func:`bench.commands.options.add_table_options` declare, and ``task``.
+    methods
+        What is run.
+    reference
+        Method that the others are compared with, by task; ``None`` for the best baseline.
+    suffix
+        Added to the names of the tables' files.
+
+    Returns
+    -------
+    Exit code.
+    """
     from bench.benchmark import Benchmark
     from bench.console import console
     from bench.leaderboard import Leaderboard
     from bench.output import TaskReports
     from bench.protocols import get_protocol
-    from bench.registry import find_methods
     from bench.store import Store
     from bench.tasks import open_task
 
     protocols = [get_protocol(name) for name in args.protocol or ["calibrated"]]
     tasks = [open_task(name) for name in args.task]
-    methods = find_methods(args.method or [])
     execution = Execution.of(args, protocols)
     benchmark = Benchmark(Store(args.results.resolve()), protocols, device=execution.device)
     records = benchmark.run(tasks, methods, args.seeds, execution.options, execution.engine, rerun=args.rerun)
@@ -59,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         for protocol in protocols:
             board = Leaderboard(benchmark.evaluator(task), protocol, of_task, raw_means=args.raw_means)
-            reports = TaskReports.of(board, spread=args.spread, reference=args.reference)
+            reports = TaskReports.of(board, spread=args.spread, reference=reference(task), suffix=suffix)
             reports.show()
             written += reports.write(benchmark.store.root / "tables")
     if written:

@@ -1,7 +1,6 @@
 """Data of Figs. 6 and 7: runs of one method that differ in one setting, the part left out or the number of steps.
 
-They are ordinary stored runs, such as ``--method 'X[without=mask]'`` or ``--method 'X[nfe=30]'``, and are found by the
-configuration in their records.
+They are ordinary stored runs, as ``bench ablate`` makes them, and are found by the configuration in their records.
 """
 
 from __future__ import annotations
@@ -62,8 +61,8 @@ def build_ablations(boards: Sequence[Leaderboard]) -> pd.DataFrame:
     found = variants(board.records, PART)
     if WHOLE not in found.values():
         raise FigureUnavailable(
-            f"no ablation has run on {board.evaluator.task.name}: run a method and the same with a part left out "
-            f"(--method 'X[{PART}=...]')"
+            f"no ablation has run on {board.evaluator.task.name}: `python -m bench ablate` runs "
+            "a method without each of its parts"
         )
     ordered = sorted(found.items(), key=lambda item: (item[1] != WHOLE, str(item[1])))
     settings = {name: name if part == WHOLE else f"w/o {str(part).replace('-', ' ')}" for name, part in ordered}
@@ -82,8 +81,8 @@ def build_evaluations(boards: Sequence[Leaderboard]) -> pd.DataFrame:
     found = variants(board.records, STEPS)
     if not found:
         raise FigureUnavailable(
-            f"fewer than two numbers of function evaluations have run on {board.evaluator.task.name}: run a method "
-            f"with several (--method 'X[{STEPS}=1]' --method 'X[{STEPS}=30]')"
+            f"fewer than two numbers of function evaluations have run on {board.evaluator.task.name}: "
+            "`python -m bench ablate` runs a method with several"
         )
     steps = dict(sorted(((name, int(str(value))) for name, value in found.items()), key=lambda item: item[1]))
     seconds = {name: _predict_seconds(board.records, name) for name in steps}

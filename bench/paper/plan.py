@@ -1,4 +1,4 @@
-"""What the paper reports: its tasks, what stands in for one whose data are absent, its ablations."""
+"""What the paper reports: its tasks, and what stands in for one whose data are absent."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ SIZES = ("full", "small", "tiny")
 """Sizes of the simulated stand-ins; ``full`` has the shapes of the real data."""
 PROTOCOLS = ("paper", "released", "calibrated")
 """The protocols every table is set under: what the choice alone does to the same predictions."""
-ABLATED = "doloris"
-"""The method of sections 4.5 and A.3."""
-VARIANTS = tuple(
-    f"{ABLATED}[{setting}]"
-    for setting in ("without=control-moments", "without=latent", "without=mask", "nfe=1", "nfe=30", "nfe=70")
-)
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class PaperTask:
     stand_ins
         Task on the simulation by size.
     ablated
-        Whether the ablations and the numbers of function evaluations are run on it.
+        Whether methods that declare ablations and numbers of function evaluations are run with them on it.
     """
 
     table: str

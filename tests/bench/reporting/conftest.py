@@ -25,6 +25,7 @@ class Varied(Method):
 
     name = "varied"
     tasks = frozenset(TaskKind)
+    ablations = ({"without": "half-of-it"}, {"nfe": 1})
 
     def __init__(self, without: str = "nothing", nfe: int = 50) -> None:
         self.without, self.nfe = without, nfe
@@ -59,9 +60,8 @@ def varied_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = folder / "varied.py"
     file.write_text(VARIED)
     where = folder / "results"
-    for variant in ("", "[without=half-of-it]", "[nfe=1]"):
-        named = ["--method", f"{file}{variant}", "--results", str(where)]
-        assert main(["run", "--task", TASK, "--seeds", "1", "--device", "cpu", *named]) == 0
+    arguments = ["--method", str(file), "--seeds", "1", "--device", "cpu", "--results", str(where)]
+    assert main(["ablate", "--task", TASK, *arguments]) == 0
     return where
 
 

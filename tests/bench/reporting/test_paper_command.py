@@ -10,9 +10,8 @@ import pytest
 from bench.cli import main
 from bench.errors import DatasetMissing
 from bench.paper.make import label_of
-from bench.paper.plan import ABLATED, PAPER_TASKS, PROTOCOLS, VARIANTS, OpenedTask, open_paper_tasks
+from bench.paper.plan import PAPER_TASKS, PROTOCOLS, OpenedTask, open_paper_tasks
 from bench.paper.typeset import TypesettingError, typeset
-from bench.registry import find_methods
 
 PDFLATEX = shutil.which("pdflatex")
 needs_latex = pytest.mark.skipif(PDFLATEX is None, reason="no pdflatex on this machine")
@@ -93,14 +92,6 @@ def test_real_data_are_used_where_they_are_and_only_stand_ins_are_labelled(monke
 
 def test_nothing_is_labelled_where_all_data_are_real():
     assert label_of([opened(paper, paper.task, simulated=False) for paper in PAPER_TASKS]) == ""
-
-
-def test_the_ablations_differ_from_the_method_in_one_setting_each():
-    (whole,) = find_methods([ABLATED])
-    for variant in find_methods(VARIANTS):
-        changed = {name for name, value in variant.configuration.items() if whole.configuration[name] != value}
-        assert len(changed) == 1
-        assert changed <= {"without", "nfe"}
 
 
 @needs_latex

@@ -30,6 +30,9 @@ COMMANDS = (
     "tasks",
     "protocols",
     "audit",
+    "figures",
+    "report",
+    "paper",
     "reproduce",
 )
 _DISK: Mapping[int, str] = {

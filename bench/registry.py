@@ -141,7 +141,12 @@ def find_ablations(name: str) -> list[MethodEntry]:
     whole = find_methods([name])[0]
     if not whole.cls.ablations:
         raise MethodError(f"--method: {whole.name} declares no ablations (class attribute `ablations`)")
-    return [whole, *(_entry(whole.cls, whole.module, {**whole.settings, **variant}) for variant in whole.cls.ablations)]
+    return [whole, *ablations_of(whole)]
+
+
+def ablations_of(whole: MethodEntry) -> list[MethodEntry]:
+    """The variants of a method that its class declares; none if it declares none."""
+    return [_entry(whole.cls, whole.module, {**whole.settings, **variant}) for variant in whole.cls.ablations]
 
 
 def is_path(name: str) -> bool:

@@ -25,6 +25,7 @@ COMMANDS = (
     "data",
     "split",
     "check",
+    "env",
     "methods",
     "tasks",
     "protocols",

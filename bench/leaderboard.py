@@ -18,6 +18,7 @@ from reports.model import Comparison, Spread, Table
 
 LIFTED = "predicts a mean; shown as training controls shifted to that mean, clipped at 0"
 UNDER_TABLE = ("values", "predicted cells", "cell numbers", "differential genes", "means as cells", "floor and ceiling")
+SIMULATED = "The cells are simulated: no number here is comparable with one measured on a real screen."
 RAW = "the predicted mean itself, repeated for every cell"
 
 
@@ -54,6 +55,7 @@ class Leaderboard:
             spread=spread,
             protocol_text=self._protocol_text,
             provenance=self._provenance,
+            simulated=self.evaluator.task.dataset.simulated,
         )
 
     def comparison(self, reference: str | None = None) -> Comparison | None:
@@ -68,8 +70,9 @@ class Leaderboard:
             unsupported=self._unsupported,
             conditions=self.conditions,
             bounds=self.bounds,
-            protocol_text=f"{self.protocol.summary} Every choice: `{self._explained}`.",
+            protocol_text=f"{self.protocol.summary} Every choice: `{self._explained}`.{self._simulated}",
             provenance=self._provenance,
+            simulated=self.evaluator.task.dataset.simulated,
         )
 
     @property
@@ -174,7 +177,12 @@ class Leaderboard:
         told = "; ".join(f"{name}: {choices[name]}" for name in UNDER_TABLE if name in choices)
         unscored = "; ".join(f"{key}: {why}" for key, why in self._own.unscored.items())
         left_out = f" Not scored: {unscored}." if unscored else ""
-        return f"{self.protocol.summary} {told}. Every choice: `{self._explained}`.{left_out}"
+        return f"{self.protocol.summary} {told}. Every choice: `{self._explained}`.{left_out}{self._simulated}"
+
+    @property
+    def _simulated(self) -> str:
+        """What to say of simulated data; empty for real ones."""
+        return f" {SIMULATED}" if self.evaluator.task.dataset.simulated else ""
 
     @property
     def _explained(self) -> str:

@@ -25,6 +25,7 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
         "--engine-option", action="append", default=[], metavar="KEY=VALUE", help="option of slurm or ray; repeat"
     )
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="end a run after this long")
+    parser.add_argument("--memory-limit", type=float, metavar="GIB", help="end a run that takes more host memory")
     add_resource_options(parser)
 
 
@@ -68,6 +69,7 @@ class Execution:
             device_type=devices[0].partition(":")[0],
             resources=resource_files(args),
             time_limit=args.time_limit,
+            memory_limit=None if args.memory_limit is None else int(args.memory_limit * 2**30),
         )
         slots = devices if devices[0] != "cpu" else ("cpu",) * args.jobs
         engine = make_engine(

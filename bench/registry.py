@@ -20,14 +20,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import methods
 from bench.conformance.declarations import declaration_problems
 from bench.errors import MethodError
 from bench.method_settings import Setting, read_settings, shown_settings, split_settings
 from bench.method_sources import method_source_hash
-from methods.base import Method
+from methods.base import Method, Role
 from methods.conditions import Condition
+
+GROUPS: Mapping[str, tuple[Role, ...]] = {
+    "all": get_args(Role),
+    "baselines": ("baseline", "negative control"),
+}
+"""Names that stand for several built-in methods, by role."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,8 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
     Parameters
     ----------
     names
-        Names of built-in methods and paths of Python files, either with settings in brackets. A file gives all its
-        methods.
+        Names of built-in methods and paths of Python files, either with settings in brackets; a file gives all its
+        methods. ``all`` are the built-in methods, ``baselines`` those whose role is not to be a model.
 
     Raises
     ------
@@ -105,6 +112,9 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
     known, found = dict(builtin), dict[str, MethodEntry]()
     files: dict[str, list[MethodEntry]] = {}
     for name in dict.fromkeys(names):
+        if name in GROUPS:
+            found.update({key: entry for key, entry in builtin.items() if entry.cls.role in GROUPS[name]})
+            continue
         plain, texts = split_settings(name)
         if is_path(plain):
             if plain not in files:

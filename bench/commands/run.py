@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         action="append",
         metavar="NAME|FILE.py",
-        help="method, or a Python file with your own, with settings in brackets if any: doloris[size=small]; repeat "
-        "for several (default: all but those that `bench methods` marks 'when named')",
+        help="method, or a Python file with your own, with settings in brackets if any: doloris[size=small]; "
+        "'baselines' and 'all' stand for several; repeat (default: what `bench methods` says is run by default)",
     )
     add_run_options(parser)
     add_table_options(parser)

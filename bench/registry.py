@@ -24,6 +24,7 @@ from typing import get_args
 
 import methods
 from bench.conformance.declarations import declaration_problems
+from bench.environments.environment import environment_problem
 from bench.errors import MethodError
 from bench.method_settings import Setting, read_settings, shown_settings, split_settings
 from bench.method_sources import method_source_hash
@@ -140,7 +141,12 @@ def find_ablations(name: str) -> list[MethodEntry]:
     whole = find_methods([name])[0]
     if not whole.cls.ablations:
         raise MethodError(f"--method: {whole.name} declares no ablations (class attribute `ablations`)")
-    return [whole, *(_entry(whole.cls, whole.module, {**whole.settings, **variant}) for variant in whole.cls.ablations)]
+    return [whole, *ablations_of(whole)]
+
+
+def ablations_of(whole: MethodEntry) -> list[MethodEntry]:
+    """The variants of a method that its class declares; none if it declares none."""
+    return [_entry(whole.cls, whole.module, {**whole.settings, **variant}) for variant in whole.cls.ablations]
 
 
 def is_path(name: str) -> bool:
@@ -262,7 +268,7 @@ def _entry(cls: type[Method], module: str, settings: Mapping[str, Setting] | Non
     try:
         method = cls(**(settings or {}))
         configuration = dict(method.configuration())
-        unavailable = method.unavailable()
+        unavailable = environment_problem(cls.environment) or method.unavailable()
     except Exception as error:
         line = _line_in(Path(inspect.getfile(cls)), error)
         raise MethodError(f"{where}, line {line}: cannot be constructed or asked: {_described(error)}") from error

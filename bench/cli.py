@@ -19,6 +19,7 @@ from methods.conditions import ConditionError
 
 COMMANDS = (
     "run",
+    "ablate",
     "score",
     "table",
     "data",
@@ -29,6 +30,9 @@ COMMANDS = (
     "tasks",
     "protocols",
     "audit",
+    "figures",
+    "report",
+    "paper",
     "reproduce",
 )
 _DISK: Mapping[int, str] = {

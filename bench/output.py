@@ -46,10 +46,10 @@ class TaskReports:
     comparison: Comparison | None
 
     @classmethod
-    def of(cls, board: Leaderboard, *, spread: Spread, reference: str | None) -> TaskReports:
-        """Build the reports of a leaderboard."""
+    def of(cls, board: Leaderboard, *, spread: Spread, reference: str | None, suffix: str = "") -> TaskReports:
+        """Build the reports of a leaderboard; ``suffix`` is added to their name."""
         return cls(
-            name=f"{board.evaluator.task.name}.{board.protocol.name}",
+            name=f"{board.evaluator.task.name}.{board.protocol.name}{suffix}",
             table=board.table(spread=spread),
             every_metric=board.table(spread=spread, every_metric=True),
             comparison=board.comparison(reference),

@@ -68,6 +68,9 @@ class DolorisConfig:
     clip_drug
         Clip predictions to [-1, 1] for drugs while sampling (section 7, item 2).
 
+    log1p_again
+        Take log1p of the cells, which are log-normalised already, and map what is generated back (section 1.1: the
+        release does so with gene screens).
     values
         What the diffusion sees at a gene that is not expressed. ``raw``: 0. ``imputed``: a draw of the gene's
         expressed values, fresh in every batch, so that x0hat and the latent are constrained there
@@ -136,6 +139,8 @@ class DolorisConfig:
         Of the diffusion (paper 4.2: 1e-3, 32, 10,000; section 5: 1e-4).
     anneal
         ``linear`` to 0 over the steps (section 5) or ``none`` (paper).
+    anneal_steps
+        Steps after which the linear anneal arrives at 0; ``None``: ``steps``. More than ``steps`` stops on the way.
     anneal_delay
         Steps before the anneal starts counting (section 11: 1).
     idle_gradients
@@ -153,6 +158,9 @@ class DolorisConfig:
         detection, and the predicted effect, re-weighted by a small network. ``none``: ablation (4.5).
     mask_learning_rate, mask_weight_decay, mask_epochs
         Training of the mask model (section 6; the paper is silent).
+    mask_steps
+        At most so many steps of the mask model; ``None``: all epochs. The few hundred weights of ``calibrated`` have
+        settled by then.
     mask_sampling
         ``reference``: zero pattern of a real cell of the nearest training condition (A.11). ``source``: the
         source cell's own pattern, moved to the predicted probabilities. ``bernoulli``: independent (Eq. 23).
@@ -180,6 +188,7 @@ class DolorisConfig:
     latent: Literal["inverted", "gaussian"] = "inverted"
     clip_drug: bool = False
 
+    log1p_again: bool = False
     values: Literal["raw", "imputed"] = "imputed"
     scaling: Literal["max", "gene"] = "gene"
     skip: Literal["none", "moments"] = "moments"
@@ -213,6 +222,7 @@ class DolorisConfig:
     batch_size: int = 32
     steps: int = 10_000
     anneal: Literal["linear", "none"] = "linear"
+    anneal_steps: int | None = None
     anneal_delay: int = 0
     idle_gradients: Literal["zero", "none"] = "none"
     ema: float | None = None
@@ -222,6 +232,7 @@ class DolorisConfig:
     mask_learning_rate: float = 1e-2
     mask_weight_decay: float = 1e-2
     mask_epochs: float = 2.0
+    mask_steps: int | None = 1_000
     mask_sampling: Literal["reference", "source", "bernoulli"] = "source"
     mask_high: float = 0.95
     mask_low: float = 0.05
@@ -282,6 +293,7 @@ def paper(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
         learning_rate=1e-3,
         anneal="none",
         mask="graph",
+        mask_steps=None,
         mask_sampling="reference",
     )
 
@@ -294,6 +306,7 @@ def released(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
         name="released",
         trained_steps="visited",
         clip_drug=True,
+        log1p_again=gene,
         control_information="added",
         loss_normalisation="batch",
         norm="batch",
@@ -349,6 +362,10 @@ def _check_ranges(config: DolorisConfig) -> None:
     for name in (*counts, "inversion_iterations", "learning_rate", "mask_learning_rate", "mask_epochs"):
         if not getattr(config, name) > 0:
             raise ConfigError(f"{name}: {getattr(config, name)!r} must be above 0")
+    if config.anneal_steps is not None and config.anneal_steps < config.steps:
+        raise ConfigError(f"anneal_steps: {config.anneal_steps} is fewer than steps = {config.steps}")
+    if config.mask_steps is not None and config.mask_steps < 1:
+        raise ConfigError(f"mask_steps: {config.mask_steps} must be above 0; None trains all epochs")
     if config.sampling_steps > config.timesteps:
         raise ConfigError(f"sampling_steps: {config.sampling_steps} is more than timesteps = {config.timesteps}")
     if not 0 <= config.perturbation_dropout <= 1:

@@ -183,6 +183,7 @@ class _Fitting:
             self.parts.mask, self.parts.space, self.store, self.labels, self.conditions, effect, own, offsets, config
         )
         steps = max(1, round(config.mask_epochs * len(treated) / config.batch_size))
+        steps = min(steps, config.mask_steps or steps)
         plan = Plan(steps, config.mask_learning_rate, config.mask_weight_decay)
         return Trainer(self.parts.mask, plan, _of(objective.draw, treated), self.generator)
 
@@ -203,6 +204,7 @@ class _Fitting:
             config.learning_rate,
             config.weight_decay,
             config.anneal,
+            config.anneal_steps,
             config.anneal_delay,
             config.idle_gradients,
             config.ema,

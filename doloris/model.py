@@ -50,7 +50,7 @@ class Doloris:
         seed: int,
         device: str = "cpu",
         progress: Progress = silent,
-        checkpoint: Path | None = None,
+        checkpoint: Path | str | None = None,
         checkpoint_every: int = 500,
     ) -> Doloris:
         """Learn from training cells.
@@ -81,6 +81,7 @@ class Doloris:
             If cells and priors do not fit together, the loss diverges, or the checkpoint is another run's.
         """
         _check_priors(cells, priors)
+        cells = replace(cells, values=self._enter(cells.values))
         self._device = torch.device(device)
         self._parts = fit_parts(
             cells,
@@ -89,7 +90,7 @@ class Doloris:
             seed=seed,
             device=self._device,
             progress=progress,
-            checkpoint=checkpoint,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
             checkpoint_every=checkpoint_every,
         )
         return self
@@ -155,7 +156,7 @@ class Doloris:
             self.latent[kind] = latent_figures(source.latent)
             warn_of(self.latent[kind])
             cells = bridge.cells([conditions[n] for n in asked], source, n_cells, [seeds[n] for n in asked])
-            out |= dict(zip(asked, cells, strict=True))
+            out |= dict(zip(asked, map(self._leave, cells), strict=True))
         return [out[number] for number in range(len(conditions))]
 
     def add_drugs(self, vectors: np.ndarray) -> range:
@@ -224,12 +225,12 @@ class Doloris:
             raise NotFitted("the model has not been fitted; call fit or load first")
         return self._parts
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the model into a folder (``model.safetensors``, ``model.json``)."""
-        save_parts(self.parts, self.config, path)
+        save_parts(self.parts, self.config, Path(path))
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu") -> Doloris:
+    def load(cls, path: Path | str, device: str = "cpu") -> Doloris:
         """Read a model that :meth:`save` wrote.
 
         Raises
@@ -238,7 +239,7 @@ class Doloris:
             If the folder does not hold one.
         """
         where = torch.device(device)
-        parts, config = load_parts(path, where)
+        parts, config = load_parts(Path(path), where)
         model = cls(config)
         model._parts, model._device = parts, where
         return model
@@ -252,7 +253,14 @@ class Doloris:
                 f"controls of cell type {condition.cell_type}: {cells.shape[1]} genes, "
                 f"the model has {len(self.parts.genes)}"
             )
-        return csr_matrix(cells)
+        return self._enter(csr_matrix(cells))
+
+    def _enter(self, cells: csr_matrix) -> csr_matrix:
+        return cells.log1p() if self.config.log1p_again else cells
+
+    def _leave(self, cells: np.ndarray) -> np.ndarray:
+        # an exploded sample stays finite: no log-normalised value comes near expm1(20)
+        return np.expm1(np.minimum(cells, 20.0)) if self.config.log1p_again else cells
 
 
 def _check_priors(cells: TrainingCells, priors: Priors | None) -> None:

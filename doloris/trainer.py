@@ -22,7 +22,7 @@ class Plan:
 
     Parameters
     ----------
-    steps, learning_rate, weight_decay, anneal, anneal_delay, idle_gradients, ema
+    steps, learning_rate, weight_decay, anneal, anneal_steps, anneal_delay, idle_gradients, ema
         See :class:`doloris.config.DolorisConfig`.
     looks
         How often the validation loss is looked at; 0 for never.
@@ -32,6 +32,7 @@ class Plan:
     learning_rate: float
     weight_decay: float
     anneal: Literal["linear", "none"] = "none"
+    anneal_steps: int | None = None
     anneal_delay: int = 0
     idle_gradients: Literal["zero", "none"] = "none"
     ema: float | None = None
@@ -41,7 +42,7 @@ class Plan:
         """Learning rate of a step."""
         if self.anneal == "none":
             return self.learning_rate
-        return self.learning_rate * (1.0 - max(step - self.anneal_delay, 0) / self.steps)
+        return self.learning_rate * (1.0 - max(step - self.anneal_delay, 0) / (self.anneal_steps or self.steps))
 
 
 class Trainer:

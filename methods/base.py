@@ -192,6 +192,8 @@ class Method(ABC):
         ``"negative control"`` predicts nothing and bounds the scale.
     by_default
         Whether it is run when no method is named; variants and reproductions are run when asked for.
+    ablations
+        Arguments of the constructor that leave out a part or vary it, one mapping per variant.
     """
 
     name: ClassVar[str]
@@ -200,6 +202,7 @@ class Method(ABC):
     environment: ClassVar[str | None] = None
     role: ClassVar[Role] = "model"
     by_default: ClassVar[bool] = True
+    ablations: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ()
 
     def unavailable(self) -> str | None:
         """Why the method cannot run here (a missing package, say); ``None`` when it can."""

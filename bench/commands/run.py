@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+from bench.commands.execution import Execution, add_execution_options
 from bench.commands.options import (
-    UsageError,
     add_protocol_option,
-    add_resource_options,
     add_results_option,
     add_table_options,
     add_task_option,
-    engine_options,
-    resource_files,
     seeds,
 )
-from bench.engines import ENGINES
+
+if TYPE_CHECKING:
+    from bench.registry import MethodEntry
+    from bench.tasks import Task
 
 HELP = "Train every method on a task, score its predictions, print and write the tables."
 
@@ -27,61 +29,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         action="append",
         metavar="NAME|FILE.py",
-        help="method, or a Python file with your own; repeat for several (default: all)",
+        help="method, or a Python file with your own, with settings in brackets if any: doloris[size=small]; "
+        "'baselines' and 'all' stand for several; repeat (default: what `bench methods` says is run by default)",
     )
+    add_run_options(parser)
+    add_table_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """How runs are made; :func:`run_and_tabulate` reads them."""
     parser.add_argument(
         "--seeds", type=seeds, default=tuple(range(5)), metavar="N|LIST", help="5 means 0 to 4 (default)"
     )
     add_protocol_option(parser)
-    parser.add_argument("--n-cells", type=int, default=100, metavar="N", help="cells predicted per condition (100)")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:0,1 (auto)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes at a time on the CPU (1)")
-    parser.add_argument("--engine", choices=ENGINES, default="local", help="where the runs execute (local)")
-    parser.add_argument(
-        "--engine-option", action="append", default=[], metavar="KEY=VALUE", help="option of slurm or ray; repeat"
-    )
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="end a run after this long")
-    parser.add_argument("--memory-limit", type=float, metavar="GIB", help="end a run that takes more host memory")
-    add_resource_options(parser)
+    add_execution_options(parser)
     parser.add_argument("--rerun", action="store_true", help="compute again what is finished")
     add_results_option(parser)
-    add_table_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from bench.registry import find_methods
+
+    return run_and_tabulate(args, find_methods(args.method or []), lambda _: args.reference)
+
+
+def run_and_tabulate(
+    args: argparse.Namespace,
+    methods: Sequence[MethodEntry],
+    reference: Callable[[Task], str | None],
+    *,
+    suffix: str = "",
+) -> int:
+    """Run methods on the tasks, print and write their tables.
+
+    Parameters
+    ----------
+    args
+        What :func:`add_run_options` and :func:`bench.commands.options.add_table_options` declare, and ``task``.
+    methods
+        What is run.
+    reference
+        Method that the others are compared with, by task; ``None`` for the best baseline.
+    suffix
+        Added to the names of the tables' files.
+
+    Returns
+    -------
+    Exit code.
+    """
     from bench.benchmark import Benchmark
     from bench.console import console
-    from bench.devices import resolve_devices
-    from bench.engines import make_engine
     from bench.leaderboard import Leaderboard
     from bench.output import TaskReports
     from bench.protocols import get_protocol
-    from bench.registry import find_methods
-    from bench.runner import RunOptions
     from bench.store import Store
     from bench.tasks import open_task
 
     protocols = [get_protocol(name) for name in args.protocol or ["calibrated"]]
-    fewest = max(protocol.n_predicted for protocol in protocols)
-    if args.n_cells < fewest:
-        raise UsageError(f"--n-cells: {args.n_cells} predicted cells cannot be scored, write at least {fewest}")
     tasks = [open_task(name) for name in args.task]
-    methods = find_methods(args.method or [])
-    devices = resolve_devices(args.device)
-    options = RunOptions(
-        n_cells=args.n_cells,
-        device_type=devices[0].partition(":")[0],
-        resources=resource_files(args),
-        time_limit=args.time_limit,
-        memory_limit=None if args.memory_limit is None else int(args.memory_limit * 2**30),
-    )
-    slots = devices if devices[0] != "cpu" else ("cpu",) * args.jobs
-    engine = make_engine(
-        args.engine, devices=slots, folder=args.results.resolve(), options=engine_options(args.engine_option)
-    )
-    benchmark = Benchmark(Store(args.results.resolve()), protocols, device=devices[0])
-    records = benchmark.run(tasks, methods, args.seeds, options, engine, rerun=args.rerun)
+    execution = Execution.of(args, protocols)
+    benchmark = Benchmark(Store(args.results.resolve()), protocols, device=execution.device)
+    records = benchmark.run(tasks, methods, args.seeds, execution.options, execution.engine, rerun=args.rerun)
     written = []
     for task in tasks:
         of_task = tuple(record for record in records if record.task == task.name and record.done)
@@ -89,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         for protocol in protocols:
             board = Leaderboard(benchmark.evaluator(task), protocol, of_task, raw_means=args.raw_means)
-            reports = TaskReports.of(board, spread=args.spread, reference=args.reference)
+            reports = TaskReports.of(board, spread=args.spread, reference=reference(task), suffix=suffix)
             reports.show()
             written += reports.write(benchmark.store.root / "tables")
     if written:

@@ -43,8 +43,17 @@ def test_the_methods_of_the_package_are_found_by_name_and_its_other_modules_skip
     assert {entry.module for entry in found.values()}.isdisjoint({"methods.base", "methods.shifts"})
 
 
-def test_nothing_named_means_all_built_in_methods():
-    assert [entry.name for entry in find_methods([])] == list(builtin_methods())
+def test_nothing_named_means_all_methods_that_run_by_default():
+    expected = [name for name, entry in builtin_methods().items() if entry.cls.by_default]
+    assert [entry.name for entry in find_methods([])] == expected
+
+
+def test_groups_stand_for_several_methods():
+    assert [entry.name for entry in find_methods(["all"])] == list(builtin_methods())
+    baselines = [entry.name for entry in find_methods(["baselines", "doloris"])]
+    assert baselines == [
+        *("additive", "control", "linear", "matching-mean", "perturbed-mean", "random-cells", "doloris")
+    ]
 
 
 def test_methods_come_in_the_order_named_and_once():
@@ -120,7 +129,7 @@ def test_two_classes_of_one_name_in_one_file_are_refused(write):
 
 
 def test_an_unknown_name_gives_the_closest():
-    with pytest.raises(MethodError, match=r"no method 'liner' \(closest: linear\)"):
+    with pytest.raises(MethodError, match=r"no method 'liner' \(closest: linear"):
         find_methods(["liner"])
 
 

@@ -26,6 +26,7 @@ from doloris import (
 )
 from doloris.diagnostics import intra_distance, latent_figures
 from doloris.errors import CellsError, CheckpointError, ConfigError, NotFitted, UnknownPerturbation
+from doloris.trainer import Plan
 
 ASKED = [Perturbation(genes=("G6",)), Perturbation(genes=("G0", "G7"))]
 PRESETS = {
@@ -300,7 +301,22 @@ def test_a_condition_hidden_from_the_network_gives_the_same_prediction_for_every
     asked = [Perturbation(genes=("G0",)), Perturbation(genes=("G1",))]
     rows = condition_rows(asked, {"G0": 0, "G1": 1}, torch.device("cpu"))
     with torch.no_grad():
-        seen = conditioning(rows, conditioning.encode_graph(), treated=True)
-        hidden = conditioning(rows.hidden(torch.tensor([True, True])), conditioning.encode_graph(), treated=True)
+        seen = conditioning(rows, conditioning.encode_graph())
+        hidden = conditioning(rows.hidden(torch.tensor([True, True])), conditioning.encode_graph())
     assert not torch.allclose(seen[0], seen[1])
     torch.testing.assert_close(hidden[0], hidden[1])
+
+
+def test_a_second_log_is_taken_back(cells):
+    config = replace(tiny(), log1p_again=True)
+    model = Doloris(config).fit(cells, seed=0)
+    logged = replace(cells, values=cells.values.log1p())
+    plain = Doloris(replace(config, log1p_again=False)).fit(logged, seed=0)
+    np.testing.assert_allclose(sampled(model, cells), np.expm1(sampled(plain, logged)), rtol=1e-5)
+
+
+def test_fewer_steps_of_a_longer_anneal_are_its_beginning():
+    learning_rates = [Plan(10, 1.0, 0.0, "linear", anneal_steps).rate(5) for anneal_steps in (None, 20)]
+    assert learning_rates == [0.5, 0.75]
+    with pytest.raises(ConfigError, match="anneal_steps: 3 is fewer than steps = 6"):
+        replace(tiny(), anneal_steps=3)

@@ -1,0 +1,59 @@
+"""Named configurations of a method, and the few settings that can be changed on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What the configurations of the networks have in common.
+
+    Parameters
+    ----------
+    epochs
+        At most so many passes over the cells.
+    prediction
+        How cells are predicted.
+    """
+
+    epochs: int = 0
+    prediction: str = ""
+
+
+Config = TypeVar("Config", bound=NetworkConfig)
+
+
+def configured(
+    presets: Mapping[str, Config], preset: str, *, epochs: int, prediction: str, predictions: Collection[str]
+) -> Config:
+    """A preset, with what the user set instead.
+
+    Parameters
+    ----------
+    presets
+        Configurations by name.
+    preset
+        Which of them.
+    epochs
+        At most so many passes; 0 for the preset's.
+    prediction
+        How cells are predicted; ``""`` for the preset's.
+    predictions
+        The ways there are.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset or way, or the number of passes is negative.
+    """
+    if preset not in presets:
+        raise ValueError(f"preset={preset!r}: choose one of {', '.join(presets)}")
+    if prediction and prediction not in predictions:
+        raise ValueError(f"prediction={prediction!r}: choose one of {', '.join(predictions)}")
+    if epochs < 0:
+        raise ValueError(f"epochs={epochs}: give 0 for the preset's or a number above it")
+    config = presets[preset]
+    return replace(config, epochs=epochs or config.epochs, prediction=prediction or config.prediction)

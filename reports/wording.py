@@ -31,7 +31,7 @@ def comparison_caption(comparison: Comparison) -> tuple[str, ...]:
     return (
         f"{comparison.n_conditions} held-out conditions.",
         f"Mean paired difference per condition, method minus {comparison.reference}, with its {percent} interval "
-        f"({comparison.replicates:,} bootstrap replicates over conditions and seeds).",
+        f"({comparison.replicates:,} bootstrap replicates over conditions, Student's t over seeds).",
         "Adj. p: Wilcoxon signed-rank over conditions, Benjamini–Hochberg adjusted over all methods and metrics shown.",
         "MDE: minimum detectable effect, the difference found with power 0.8 at the 5 % level.",
         f"n: conditions compared. Seeds: of the method / of {comparison.reference}.",

@@ -10,6 +10,12 @@ from reports.model import Cell, Comparison, Table
 
 def table_caption(table: Table) -> tuple[str, ...]:
     """What the numbers of a table are."""
+    if table.scale == "rank":
+        return (
+            f"{table.n_conditions} held-out conditions.",
+            "Mean over conditions of a method's rank by its mean over seeds ± standard deviation over conditions; 1 is "
+            "the best in every condition.",
+        )
     sentences = [f"{table.n_conditions} held-out conditions.", _means(table)]
     if table.scale == "normalised":
         sentences.append("Normalised: 0 is the control, 1 the technical duplicate; nothing is clipped.")

@@ -102,7 +102,8 @@ class Biolord(Method):
         else:
             mean = base
         drawn = np.random.default_rng(seed).normal(mean, np.sqrt(variance))
-        return np.clip(drawn, 0, self._limit)
+        cells: np.ndarray = np.clip(drawn, 0, self._limit)
+        return cells
 
     def _screen(self, train: TrainingData, seed: int) -> AnnData:
         """Cells of the controls and of single perturbations with an attribute vector, split into two."""

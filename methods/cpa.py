@@ -74,7 +74,7 @@ class Cpa(Method):
         self._scale = CountScale.of(train)
         self._by_structure = self._uses_structures(train)
         structures = self._screen.structures() if self._by_structure else {}
-        self._encoder = self._screen.encoder
+        self._encoder = self._screen.encoder(with_unseen=self._by_structure)
         # The package keeps its encoders on the class: given here, they cannot be those of another screen.
         self._class_state: dict[str, Any] = {
             "pert_encoder": self._encoder,
@@ -241,21 +241,23 @@ class CpaRdkit(Cpa):
         import cpa._model as model
 
         package_plan = model.CPATrainingPlan
-
-        class TrainsProjection(package_plan):
-            """The package's plan with the missing layer in its first optimiser."""
-
-            def configure_optimizers(self) -> Any:
-                optimizers, schedulers = super().configure_optimizers()
-                projection = self.module.pert_network.pert_transformation
-                optimizers[0].add_param_group({"params": list(projection.parameters())})
-                return optimizers, schedulers
-
-        model.CPATrainingPlan = TrainsProjection
+        model.CPATrainingPlan = _training_projection(package_plan)
         try:
             yield
         finally:
             model.CPATrainingPlan = package_plan
+
+
+def _training_projection(plan: Any) -> Any:
+    """The package's training plan with the layer it forgets in its first optimiser."""
+
+    def configure_optimizers(self: Any) -> Any:
+        optimizers, schedulers = plan.configure_optimizers(self)
+        projection = self.module.pert_network.pert_transformation
+        optimizers[0].add_param_group({"params": list(projection.parameters())})
+        return optimizers, schedulers
+
+    return type("TrainsProjection", (plan,), {"configure_optimizers": configure_optimizers})
 
 
 def morgan_bits(smiles: str) -> np.ndarray:

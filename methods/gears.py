@@ -91,7 +91,8 @@ class Gears(Method):
         ]
         with torch.no_grad():
             predicted = self._network(Batch.from_data_list(graphs).to(self._device)).cpu().numpy()
-        return np.clip(predicted, 0, None)
+        cells: np.ndarray = np.clip(predicted, 0, None)
+        return cells
 
     def _nodes_of(self, condition: Condition) -> list[int]:
         """Nodes of the perturbed genes; the package's -1 for none."""
@@ -204,11 +205,12 @@ def _pickle(value: object, path: Path) -> None:
 @contextmanager
 def _series_have_nonzero() -> Iterator[None]:
     """Let scipy index a matrix by a boolean Series, as the package does; pandas has dropped what it calls."""
-    if hasattr(pd.Series, "nonzero"):
+    series: Any = pd.Series
+    if hasattr(series, "nonzero"):
         yield
         return
-    pd.Series.nonzero = lambda series: series.to_numpy().nonzero()
+    series.nonzero = lambda values: values.to_numpy().nonzero()
     try:
         yield
     finally:
-        del pd.Series.nonzero
+        del series.nonzero

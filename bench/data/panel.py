@@ -16,6 +16,7 @@ from methods.conditions import CONTROL
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+_WORTH_A_COPY = 0.9
 _BINS = 20  # of mean expression; scanpy's flavour "seurat"
 
 
@@ -40,7 +41,7 @@ class PanelRule:
 def cut_to_panel(
     normalised: Normalised, var: pd.DataFrame, obs: pd.DataFrame, rule: PanelRule, seen: np.ndarray
 ) -> tuple[Normalised, pd.DataFrame, str]:
-    """Keep the genes of the panel, perturbed ones first, then by descending score.
+    """Keep the genes of the panel, perturbed ones first, then by descending score; the given values are used up.
 
     Perturbed genes are kept whether or not a task tests them: their names belong to the design of the screen. All that
     is measured and decides the panel comes from ``seen`` cells.
@@ -81,17 +82,12 @@ def cut_to_panel(
     order = np.argsort(-score, kind="stable")
     others = order[~np.isin(order, perturbed)][: rule.genes - perturbed.size]
     columns = np.concatenate([perturbed, others])
-    counts = normalised.counts
-    kept = replace(
-        normalised,
-        values=_columns(normalised.values, columns),
-        counts=None if counts is None else _columns(counts, columns),
-    )
+    values, counts = _keep_columns(normalised.values, normalised.counts, columns)
     told = (
         f"{rule.genes:,} of {len(var):,} genes: {perturbed.size} perturbed ones, then by {rule.score} over "
         f"{int(seen.sum()):,} cells that every checked-in task trains on"
     )
-    return kept, var.iloc[columns], told
+    return replace(normalised, values=values, counts=counts), var.iloc[columns], told
 
 
 def gene_scores(values: csr_matrix, seen: np.ndarray, score: Literal["variance", "dispersion"]) -> np.ndarray:
@@ -148,7 +144,50 @@ def _standardised_dispersion(mean: np.ndarray, variance: np.ndarray) -> np.ndarr
     return np.where(expressed & np.isfinite(standardised), standardised, -np.inf)
 
 
-def _columns(matrix: csr_matrix, columns: np.ndarray) -> csr_matrix:
-    kept = matrix[:, columns]
-    kept.sort_indices()
-    return kept
+def _keep_columns(
+    values: csr_matrix, counts: csr_matrix | None, columns: np.ndarray
+) -> tuple[csr_matrix, csr_matrix | None]:
+    """Those columns in that order, of both matrices, which have the same zeros; the given ones are used up.
+
+    What is kept is moved to the front of their own arrays, a block of rows at a time: a copy would need a full-size
+    data set's memory once more.
+    """
+    from scipy.sparse import csr_matrix
+
+    n_rows, n_genes = values.shape
+    place = np.full(n_genes, -1, dtype=values.indices.dtype)
+    place[columns] = np.arange(columns.size)
+    indptr, indices = values.indptr.copy(), values.indices
+    parts = [values.data] if counts is None else [values.data, counts.data]
+    for matrix in (values,) if counts is None else (values, counts):
+        # new arrays, not the first zero values of the old ones, which would keep these in memory
+        matrix.data, matrix.indices = np.empty(0, matrix.data.dtype), np.empty(0, matrix.indices.dtype)
+    lengths = np.diff(indptr)
+    kept = np.zeros(n_rows + 1, dtype=indptr.dtype)
+    done = 0
+    for first, last in row_blocks(indptr):
+        stored = slice(indptr[first], indptr[last])
+        column = place[indices[stored]]
+        wanted = np.flatnonzero(column >= 0)
+        row = np.repeat(np.arange(last - first), lengths[first:last])[wanted]
+        column = column[wanted]
+        order = np.lexsort((column, row))
+        target = slice(done, done + wanted.size)
+        indices[target] = column[order]
+        for data in parts:
+            data[target] = data[stored][wanted[order]]
+        kept[first + 1 : last + 1] = done + np.cumsum(np.bincount(row, minlength=last - first))
+        done += wanted.size
+    indices = _front(indices, done)
+    made = []
+    for position in range(len(parts)):
+        parts[position] = _front(parts[position], done)
+        matrix = csr_matrix((parts[position], indices, kept), shape=(n_rows, columns.size), copy=False)
+        matrix.has_canonical_format = True
+        made.append(matrix)
+    return made[0], made[1] if counts is not None else None
+
+
+def _front(array: np.ndarray, size: int) -> np.ndarray:
+    """The first values of an array; the memory of the rest is given back where it is worth a copy."""
+    return array[:size] if size > _WORTH_A_COPY * array.size else array[:size].copy()

@@ -74,7 +74,7 @@ def inspect(environment: Environment) -> Contents:
     """
     with tempfile.TemporaryDirectory() as scratch:
         answer = Path(scratch) / "answer.json"
-        argv = [environment.python, "-c", _CODE, answer, _WORKER, *environment.lock.imports]
+        argv = [str(environment.python), "-c", _CODE, str(answer), _WORKER, *environment.lock.imports]
         variables = os.environ | isolated_variables(Path(scratch) / "imports")
         try:
             done = subprocess.run(argv, cwd=scratch, env=variables, capture_output=True, text=True)

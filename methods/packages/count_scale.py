@@ -56,4 +56,5 @@ class CountScale:
         else:
             total = drawn.sum(axis=1)
             scale = np.divide(self.target_sum, total, out=np.zeros(len(drawn)), where=total > 0)
-        return np.log1p(np.minimum(drawn * scale[:, None], self.target_sum))
+        cells: np.ndarray = np.log1p(np.minimum(drawn * scale[:, None], self.target_sum))
+        return cells

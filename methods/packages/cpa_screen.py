@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from methods.base import TrainingData, Unsupported
 from methods.conditions import CONTROL, Condition
@@ -45,10 +46,10 @@ class CpaScreen:
         names = sorted({name for condition in self.train.conditions.values() for name in condition.perturbations})
         return {name: f"p{number:05d}" for number, name in enumerate(names)}
 
-    @property
-    def encoder(self) -> dict[str, int]:
-        """Token -> row of the embedding; rows 0 and 1 are the padding and the control."""
-        return {token: row for row, token in enumerate((PADDING, CONTROL, *self.tokens.values(), UNSEEN))}
+    def encoder(self, *, with_unseen: bool) -> dict[str, int]:
+        """Token -> row of the embedding; rows 0 and 1 are the padding and the control, the last is for an unseen drug."""
+        tokens = (PADDING, CONTROL, *self.tokens.values(), *([UNSEEN] if with_unseen else []))
+        return {token: row for row, token in enumerate(tokens)}
 
     @cached_property
     def max_together(self) -> int:
@@ -85,10 +86,10 @@ class CpaScreen:
         dose = 1.0 if condition.dose is None or condition.is_control else math.log10(1 + condition.dose)
         return (dose,) * max(1, len(condition.perturbations))
 
-    def matrix_of(self, adata: AnnData) -> object:
+    def matrix_of(self, adata: AnnData) -> csr_matrix:
         """What the package models: counts where they are known, else log-normalised values; CSR float32."""
         matrix = adata.layers["counts"] if self.has_counts else adata.X
-        return matrix.astype(np.float32)
+        return csr_matrix(matrix, dtype=np.float32)
 
     def adata(self, *, seed: int, unseen_allowed: bool) -> AnnData:
         """The cells as the package wants them; those without a count are left out.

@@ -23,9 +23,8 @@ def validation_cells(train: TrainingData, *, seed: int, unseen_allowed: bool) ->
     marked = set(labels[train.adata.obs["validation"].to_numpy(dtype=bool)])
     kept = [condition for key, condition in train.conditions.items() if key not in marked]
     whole = [key for key in sorted(marked) if _predictable(train.conditions[key], kept, unseen_allowed=unseen_allowed)]
-    if whole:
-        return np.isin(labels, whole)
-    return np.random.default_rng(seed).random(labels.size) < _FRACTION
+    random: np.ndarray = np.random.default_rng(seed).random(labels.size) < _FRACTION
+    return np.isin(labels, whole) if whole else random
 
 
 def _predictable(condition: Condition, others: Collection[Condition], *, unseen_allowed: bool) -> bool:

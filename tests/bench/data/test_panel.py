@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from anndata import AnnData
 from scipy.sparse import csr_matrix
 
 from bench.data.normalise import Normalised
-from bench.data.panel import PanelRule, cut_to_panel, gene_scores
+from bench.data.panel import PanelRule, _keep_columns, cut_to_panel, gene_scores
 from bench.errors import DataError
 from bench.splits import Split, SplitConditions, write_split
 from bench.splitting import seen as module
@@ -25,6 +27,11 @@ def values(n_cells: int = 200, n_genes: int = 300, seed: int = 0) -> csr_matrix:
     counts[:, 7] = 0
     dense = np.log1p(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) * 1e4).astype(np.float32)
     return csr_matrix(dense)
+
+
+def counted(matrix: csr_matrix) -> csr_matrix:
+    """Whole numbers with the same zeros, sharing their positions with the values as the importer's do."""
+    return csr_matrix((np.ceil(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def labelled(n_cells: int = 200) -> pd.DataFrame:
@@ -72,26 +79,45 @@ def test_scores_do_not_depend_on_the_size_of_the_blocks(monkeypatch):
 
 
 def test_perturbed_genes_come_first_then_the_most_variable():
-    matrix = values()
-    normalised, var, told = cut(matrix, VARIANCE, np.ones(200, dtype=bool), counts=matrix.copy())
+    dense = values().toarray()
+    normalised, var, told = cut(values(), VARIANCE, np.ones(200, dtype=bool), counts=counted(values()))
     assert var.index[0] == "B"  # A is not measured
-    spread = matrix.toarray().var(axis=0, ddof=1)
+    spread = dense.var(axis=0, ddof=1)
     assert list(var.index[1:]) == [f"G{i}" for i in np.argsort(-spread[:-1])[:11]]
     assert normalised.values.shape == (200, 12)
     assert normalised.values.has_sorted_indices
     columns = [int(name[1:]) if name != "B" else 299 for name in var.index]
-    assert np.array_equal(normalised.values.toarray(), matrix.toarray()[:, columns])
-    assert np.array_equal(normalised.counts.toarray(), matrix.toarray()[:, columns])
+    assert np.array_equal(normalised.values.toarray(), dense[:, columns])
+    assert np.array_equal(normalised.counts.toarray(), np.ceil(dense[:, columns]))
     assert told.startswith("12 of 300 genes: 1 perturbed ones, then by variance over 200 cells")
+
+
+@pytest.mark.parametrize("size", [1, 15, 150, 299])
+@pytest.mark.parametrize("block", [1, 50, 10**6])
+def test_any_columns_in_any_order_are_kept_in_place(monkeypatch, size, block):
+    from bench.data import blocks
+
+    monkeypatch.setattr(blocks.row_blocks, "__defaults__", (block,))
+    matrix = values()
+    dense = matrix.toarray()
+    kept, counts = _keep_columns(matrix, counted(matrix), np.random.default_rng(size).permutation(300)[:size])
+    chosen = np.random.default_rng(size).permutation(300)[:size]
+    assert np.array_equal(kept.toarray(), dense[:, chosen])
+    assert np.array_equal(counts.toarray(), np.ceil(dense[:, chosen]))
+    alone, none = _keep_columns(values(), None, chosen)
+    assert np.array_equal(alone.toarray(), kept.toarray())
+    assert none is None
+    assert kept.has_canonical_format
+    assert all(np.all(np.diff(kept.indices[a:b]) > 0) for a, b in itertools.pairwise(kept.indptr))
 
 
 @pytest.mark.parametrize("score", ["variance", "dispersion"])
 def test_what_is_held_out_does_not_change_the_panel(score):
-    matrix, seen = values(), np.arange(200) % 4 != 3
-    altered = matrix.toarray()
+    seen = np.arange(200) % 4 != 3
+    altered = values().toarray()
     altered[~seen] = np.random.default_rng(1).permuted(altered[~seen] * 5, axis=1)
     rule = PanelRule(40, score)
-    _, before, _ = cut(matrix, rule, seen)
+    _, before, _ = cut(values(), rule, seen)
     _, after, _ = cut(csr_matrix(altered), rule, seen)
     _, leaking, _ = cut(csr_matrix(altered), rule, np.ones(200, dtype=bool))
     assert list(before.index) == list(after.index)

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_protocol_option(parser)
     parser.add_argument("--method", action="append", metavar="NAME", help="show these methods only; repeat for several")
     parser.add_argument(
-        "--format", choices=("terminal", "markdown", "csv", "latex", "latex-document"), default="terminal"
+        "--format", choices=("terminal", "markdown", "csv", "latex", "latex-document", "html"), default="terminal"
     )
     parser.add_argument("--every-metric", action="store_true", help="every metric on every gene set")
     other = parser.add_mutually_exclusive_group()

@@ -297,7 +297,8 @@ class GraphVciEmb(_GraphVci):
         )
 
     def _without(self, cells: TrainingCells) -> Callable[[Condition], bool]:
-        return lambda condition: condition in cells.conditions
+        known = set(cells.conditions)  # each has a vector, so none needs to be fitted on
+        return known.__contains__
 
     @property
     def _treatment_width(self) -> int:

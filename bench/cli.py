@@ -25,10 +25,14 @@ COMMANDS = (
     "data",
     "split",
     "check",
+    "env",
     "methods",
     "tasks",
     "protocols",
     "audit",
+    "figures",
+    "report",
+    "paper",
     "reproduce",
 )
 _DISK: Mapping[int, str] = {

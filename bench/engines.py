@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 from bench.errors import BenchError
 
 PARENT_VARIABLE = "DOLORIS_BENCH_PARENT"
+_GLANCE = 0.5  # seconds between two looks at a process's memory
 
 
 class EngineError(BenchError):
@@ -44,6 +46,8 @@ class Command:
         Variables added to the current ones.
     time_limit
         Seconds before it is ended; ``None`` for no limit.
+    memory_limit
+        Bytes of resident memory, child processes included, beyond which it is ended; ``None`` for no limit.
     """
 
     key: str
@@ -52,6 +56,7 @@ class Command:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     time_limit: float | None = None
+    memory_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,18 +84,64 @@ def execute(command: Command, extra: Mapping[str, str] | None = None) -> Ending:
             command.argv, cwd=command.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
-            code = process.wait(timeout=command.time_limit)
-        except subprocess.TimeoutExpired:
-            return Ending(command.key, f"ended after the time limit of {command.time_limit:g} s")
+            exceeded = _watch(process, command)
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            _end(process)
+    if exceeded is not None:
+        return Ending(command.key, exceeded)
+    code = process.returncode
     if code < 0:
         return Ending(
             command.key, f"the process was killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
         )
     return Ending(command.key, None if code == 0 else f"the process ended with exit code {code}")
+
+
+def _watch(process: subprocess.Popen[bytes], command: Command) -> str | None:
+    """Wait for a process; the sentence that says which limit it exceeded, ``None`` when it ended by itself."""
+    started = time.monotonic()
+    limits = [limit for limit in (command.time_limit, command.memory_limit and _GLANCE) if limit is not None]
+    while True:
+        try:
+            process.wait(timeout=min(limits, default=None))
+        except subprocess.TimeoutExpired:
+            if command.time_limit is not None and time.monotonic() - started >= command.time_limit:
+                return f"ended after the time limit of {command.time_limit:g} s"
+            if command.memory_limit is not None and (used := _memory(process.pid)) > command.memory_limit:
+                limit = command.memory_limit / 2**30
+                return f"ended at {used / 2**30:.2f} GiB, beyond the memory limit of {limit:g} GiB"
+        else:
+            return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that still runs, and the processes it started."""
+    if process.poll() is not None:
+        return
+    import psutil
+
+    try:
+        children = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        children = []
+    process.kill()
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.wait()
+
+
+def _memory(pid: int) -> int:
+    """Resident bytes of a process and its children; 0 once it is gone."""
+    import psutil
+
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for one in (parent, *parent.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += int(one.memory_info().rss)
+    return total
 
 
 class LocalEngine:

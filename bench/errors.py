@@ -17,6 +17,10 @@ class DatasetMissing(DataError):
     exit_code = 3
 
 
+class FetchError(DataError):
+    """A file that could not be fetched, or that arrived other than it should be."""
+
+
 class SplitError(BenchError):
     """A split file that is malformed or does not fit its data set."""
 

@@ -20,7 +20,10 @@ from bench.store import RunRecord, Store
 from bench.tasks import Task
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
     from bench.heldout import HeldOut
+    from bench.predictions import Predictions
     from bench.reference import Reference
     from bench.scoring import OracleCells, Scores
 
@@ -91,7 +94,7 @@ class Evaluator:
     def _write_own_rows(self, folder: Path, protocol: Protocol) -> None:
         from bench.scoring import reference_rows
 
-        reference = self._reference(protocol)
+        reference = self.reference(protocol)
         seed = derive_seed(data=self.task.split.seed, axis="evaluator rows")
         rows = reference_rows(reference, seed, _oracle(self.task))
         frame = pd.concat([scores.frame.assign(method=name) for name, scores in rows.items()], ignore_index=True)
@@ -100,34 +103,53 @@ class Evaluator:
             (partial / "unscored.json").write_text(json.dumps(dict(reference.unscored)), encoding="utf-8")
 
     def _score(self, record: RunRecord, protocol: Protocol) -> pd.DataFrame:
-        from bench.predictions_file import read_predictions
         from bench.scoring import score, score_raw_mean
 
-        predictions = read_predictions(
-            self._store.path(record.key) / PREDICTIONS_FILE,
-            genes=self.task.dataset.genes,
-            asked=self.task.test_conditions,
-            modality=self.task.split.modality,
-            target_sum=self.task.target_sum,
-        )
-        reference = self._reference(protocol)
-        # The same draws for every method: two methods are compared on the same true cells and the same lifted controls.
-        seed = derive_seed(data=self.task.split.seed, repetition=record.seed, axis="scoring")
+        predictions = self.predictions(record)
+        reference = self.reference(protocol)
+        seed = self._scoring_seed(record)
         forms: dict[str, Scores] = {AS_CELLS: score(predictions, reference, seed)}
         if predictions.output == "mean":
             forms[RAW_MEAN] = score_raw_mean(predictions, reference, seed)
         frames = [scores.frame.assign(form=form) for form, scores in forms.items()]
         return pd.concat(frames, ignore_index=True).assign(protocol=protocol.label, scorer=scorer_hash())
 
-    def _reference(self, protocol: Protocol) -> Reference:
+    def predictions(self, record: RunRecord) -> Predictions:
+        """What a finished run predicted."""
+        from bench.predictions_file import read_predictions
+
+        return read_predictions(
+            self._store.path(record.key) / PREDICTIONS_FILE,
+            genes=self.task.dataset.genes,
+            asked=self.task.test_conditions,
+            modality=self.task.split.modality,
+            target_sum=self.task.target_sum,
+        )
+
+    def scored_cells(self, record: RunRecord, protocol: Protocol) -> dict[str, csr_matrix]:
+        """The very cells a finished run is scored on, by condition: (n, g) each; means are lifted."""
+        from bench.scoring import scored_cells
+
+        predictions, reference = self.predictions(record), self.reference(protocol)
+        seed = self._scoring_seed(record)
+        keys = [key for key in reference.truths if key in predictions.cells]
+        return {key: scored_cells(predictions, reference, seed, key) for key in keys}
+
+    def _scoring_seed(self, record: RunRecord) -> int:
+        # The same draws for every method: two methods are compared on the same true cells and the same lifted controls.
+        return derive_seed(data=self.task.split.seed, repetition=record.seed, axis="scoring")
+
+    def reference(self, protocol: Protocol) -> Reference:
+        """The task prepared for scoring under a protocol."""
         from bench.reference import build_reference
 
         if protocol.label not in self._references:
-            self._references[protocol.label] = build_reference(self._held_out, protocol, device=self._device)
+            self._references[protocol.label] = build_reference(self.held_out, protocol, device=self._device)
         return self._references[protocol.label]
 
     @cached_property
-    def _held_out(self) -> HeldOut:
+    def held_out(self) -> HeldOut:
+        """The held-out cells and the folded controls."""
         return self.task.held_out()
 
 

@@ -18,6 +18,7 @@ from reports.model import Comparison, Spread, Table
 
 LIFTED = "predicts a mean; shown as training controls shifted to that mean, clipped at 0"
 UNDER_TABLE = ("values", "predicted cells", "cell numbers", "differential genes", "means as cells", "floor and ceiling")
+SIMULATED = "The cells are simulated: no number here is comparable with one measured on a real screen."
 RAW = "the predicted mean itself, repeated for every cell"
 
 
@@ -45,15 +46,16 @@ class Leaderboard:
     def table(self, *, spread: Spread = "conditions", every_metric: bool = False) -> Table:
         """The score table: headline columns, or every metric on every gene set."""
         return score_table(
-            self._scores if every_metric else self._headline,
-            self._facts,
+            self.scores if every_metric else self._headline,
+            self.facts,
             unsupported=self._unsupported,
-            conditions=self._conditions,
-            bounds=self._bounds,
+            conditions=self.conditions,
+            bounds=self.bounds,
             method_notes=self._notes,
             spread=spread,
             protocol_text=self._protocol_text,
             provenance=self._provenance,
+            simulated=self.evaluator.task.dataset.simulated,
         )
 
     def comparison(self, reference: str | None = None) -> Comparison | None:
@@ -63,13 +65,14 @@ class Leaderboard:
             return None
         return comparison_table(
             self._headline,
-            self._facts,
+            self.facts,
             chosen,
             unsupported=self._unsupported,
-            conditions=self._conditions,
-            bounds=self._bounds,
-            protocol_text=f"{self.protocol.summary} Every choice: `{self._explained}`.",
+            conditions=self.conditions,
+            bounds=self.bounds,
+            protocol_text=f"{self.protocol.summary} Every choice: `{self._explained}`.{self._simulated}",
             provenance=self._provenance,
+            simulated=self.evaluator.task.dataset.simulated,
         )
 
     @property
@@ -81,13 +84,14 @@ class Leaderboard:
         shown = frame[(frame["metric"] == metric) & (frame["genes"] == genes) & frame["method"].isin(names)]
         if shown.empty:
             return None
-        sign = -1.0 if self._metrics[metric].better == "higher" else 1.0
+        sign = -1.0 if self.metrics[metric].better == "higher" else 1.0
         by_method = shown.groupby("method")
         order = pd.DataFrame({"n": -by_method["condition"].nunique(), "loss": sign * by_method["value"].mean()})
         return str(order.sort_values(["n", "loss"]).index[0])
 
     @cached_property
-    def _scores(self) -> pd.DataFrame:
+    def scores(self) -> pd.DataFrame:
+        """Every score: columns task, protocol, method, seed, condition, metric, genes, value; bounds included."""
         frames = []
         for record in self.records:
             if record.status != "finished":
@@ -106,15 +110,16 @@ class Leaderboard:
     @cached_property
     def _headline(self) -> pd.DataFrame:
         pairs = set(self.protocol.headline)
-        keep = [pair in pairs for pair in zip(self._scores["metric"], self._scores["genes"], strict=True)]
-        return self._scores.loc[keep]
+        keep = [pair in pairs for pair in zip(self.scores["metric"], self.scores["genes"], strict=True)]
+        return self.scores.loc[keep]
 
     @cached_property
     def _own(self) -> OwnRows:
         return self.evaluator.own_rows(self.protocol)
 
     @property
-    def _conditions(self) -> list[str]:
+    def conditions(self) -> list[str]:
+        """Test conditions that the protocol scores."""
         return [key for key in self.evaluator.task.test_conditions if key not in self._own.unscored]
 
     @property
@@ -124,21 +129,24 @@ class Leaderboard:
         return next(names, None)
 
     @property
-    def _bounds(self) -> Bounds:
+    def bounds(self) -> Bounds:
+        """Rows that bound the scale."""
         return Bounds(TECHNICAL_DUPLICATE, ORACLE, self._negative_control or CONTROL_CELLS)
 
     @property
-    def _metrics(self) -> dict[str, Metric]:
+    def metrics(self) -> dict[str, Metric]:
+        """The protocol's metrics by name."""
         return {metric.name: metric for metric in self.protocol.metrics}
 
     @property
-    def _facts(self) -> list[ColumnFacts]:
+    def facts(self) -> list[ColumnFacts]:
+        """What the numbers of every tabulated metric mean; the headline ones first."""
         order = dict.fromkeys(name for name, _ in self.protocol.headline)
-        names = [*order, *(name for name in self._metrics if name not in order)]
+        names = [*order, *(name for name in self.metrics if name not in order)]
         return [
             ColumnFacts(metric.name, metric.label, metric.better, metric.perfect, headline=name in order)
             for name in names
-            if (metric := self._metrics[name]).perfect is not None
+            if (metric := self.metrics[name]).perfect is not None
         ]
 
     @cached_property
@@ -146,9 +154,9 @@ class Leaderboard:
         rows = []
         for record in self.records:
             if record.status == "unsupported":
-                reasons = dict.fromkeys(self._conditions, str(record.details["reason"]))
+                reasons = dict.fromkeys(self.conditions, str(record.details["reason"]))
             else:
-                reasons = {key: why for key, why in record.unsupported.items() if key in self._conditions}
+                reasons = {key: why for key, why in record.unsupported.items() if key in self.conditions}
             rows += [(record.method, key, why) for key, why in reasons.items()]
         return pd.DataFrame(rows, columns=["method", "condition", "reason"]).drop_duplicates(["method", "condition"])
 
@@ -169,7 +177,12 @@ class Leaderboard:
         told = "; ".join(f"{name}: {choices[name]}" for name in UNDER_TABLE if name in choices)
         unscored = "; ".join(f"{key}: {why}" for key, why in self._own.unscored.items())
         left_out = f" Not scored: {unscored}." if unscored else ""
-        return f"{self.protocol.summary} {told}. Every choice: `{self._explained}`.{left_out}"
+        return f"{self.protocol.summary} {told}. Every choice: `{self._explained}`.{left_out}{self._simulated}"
+
+    @property
+    def _simulated(self) -> str:
+        """What to say of simulated data; empty for real ones."""
+        return f" {SIMULATED}" if self.evaluator.task.dataset.simulated else ""
 
     @property
     def _explained(self) -> str:

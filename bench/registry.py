@@ -20,14 +20,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import methods
 from bench.conformance.declarations import declaration_problems
+from bench.environments.environment import environment_problem
 from bench.errors import MethodError
 from bench.method_settings import Setting, read_settings, shown_settings, split_settings
 from bench.method_sources import method_source_hash
-from methods.base import Method
+from methods.base import Method, Role
 from methods.conditions import Condition
+
+GROUPS: Mapping[str, tuple[Role, ...]] = {
+    "all": get_args(Role),
+    "baselines": ("baseline", "negative control"),
+}
+"""Names that stand for several built-in methods, by role."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,8 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
     Parameters
     ----------
     names
-        Names of built-in methods and paths of Python files, either with settings in brackets. A file gives all its
-        methods.
+        Names of built-in methods and paths of Python files, either with settings in brackets; a file gives all its
+        methods. ``all`` are the built-in methods, ``baselines`` those whose role is not to be a model.
 
     Raises
     ------
@@ -105,6 +113,9 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
     known, found = dict(builtin), dict[str, MethodEntry]()
     files: dict[str, list[MethodEntry]] = {}
     for name in dict.fromkeys(names):
+        if name in GROUPS:
+            found.update({key: entry for key, entry in builtin.items() if entry.cls.role in GROUPS[name]})
+            continue
         plain, texts = split_settings(name)
         if is_path(plain):
             if plain not in files:
@@ -130,7 +141,12 @@ def find_ablations(name: str) -> list[MethodEntry]:
     whole = find_methods([name])[0]
     if not whole.cls.ablations:
         raise MethodError(f"--method: {whole.name} declares no ablations (class attribute `ablations`)")
-    return [whole, *(_entry(whole.cls, whole.module, {**whole.settings, **variant}) for variant in whole.cls.ablations)]
+    return [whole, *ablations_of(whole)]
+
+
+def ablations_of(whole: MethodEntry) -> list[MethodEntry]:
+    """The variants of a method that its class declares; none if it declares none."""
+    return [_entry(whole.cls, whole.module, {**whole.settings, **variant}) for variant in whole.cls.ablations]
 
 
 def is_path(name: str) -> bool:
@@ -252,7 +268,7 @@ def _entry(cls: type[Method], module: str, settings: Mapping[str, Setting] | Non
     try:
         method = cls(**(settings or {}))
         configuration = dict(method.configuration())
-        unavailable = method.unavailable()
+        unavailable = environment_problem(cls.environment) or method.unavailable()
     except Exception as error:
         line = _line_in(Path(inspect.getfile(cls)), error)
         raise MethodError(f"{where}, line {line}: cannot be constructed or asked: {_described(error)}") from error

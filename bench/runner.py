@@ -20,6 +20,8 @@ from typing import Any
 from bench.atomic import atomic_dir
 from bench.devices import worker_device
 from bench.engines import Command, Ending, Engine
+from bench.environments.environment import get_environment
+from bench.environments.isolation import isolated_variables
 from bench.exchange import (
     PREDICTIONS_FILE,
     PROGRESS_FILE,
@@ -53,12 +55,15 @@ class RunOptions:
         Part of :class:`methods.base.Resources` -> file the user named.
     time_limit
         Seconds a run may take; ``None`` for no limit.
+    memory_limit
+        Bytes of host memory a run may take, its child processes included; ``None`` for no limit.
     """
 
     n_cells: int = 100
     device_type: str = "cpu"
     resources: Mapping[str, Path] = field(default_factory=dict)
     time_limit: float | None = None
+    memory_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,20 @@ def plan_runs(
                 "n_cells": options.n_cells,
                 "device": options.device_type,
                 "resources": resources,
-                "environment": method.cls.environment or versions,
+                "environment": _environment_of(method) or versions,
             }
             refusal = refusal_of(method, task)
             label = method.label(task.training_conditions, supplied)
             planned += [PlannedRun(RunSpec(task.name, label, seed, inputs), task, method, refusal) for seed in seeds]
     return planned
+
+
+def _environment_of(method: MethodEntry) -> dict[str, str] | None:
+    """Name and lock of the isolated environment a method runs in; ``None`` for the main one."""
+    name = method.cls.environment
+    if name is None or method.unavailable is not None:
+        return None if name is None else {"name": name}
+    return {"name": name, "lock": get_environment(name).lock.digest}
 
 
 def refusal_of(method: MethodEntry, task: Task) -> str | None:
@@ -149,14 +162,25 @@ def _command(run: PlannedRun, folder: Path, resources_dir: Path | None, options:
         predict_seed=seeds["predict"],
         device=worker_device(options.device_type),
     )
+    interpreter, variables = _interpreter(run.method, folder)
     return Command(
         key=run.spec.key,
-        argv=(sys.executable, "-m", "bench.worker", str(job.write())),
+        argv=(interpreter, "-m", "bench.worker", str(job.write())),
         folder=folder / "work",
         log=folder / LOG_FILE,
-        environment={"PYTHONPATH": str(PROJECT)},
+        # Sets of strings must come in the same order in every process, or sums over them differ in the last digits.
+        environment={"PYTHONHASHSEED": "0"} | variables,
         time_limit=options.time_limit,
+        memory_limit=options.memory_limit,
     )
+
+
+def _interpreter(method: MethodEntry, folder: Path) -> tuple[str, dict[str, str]]:
+    """Python of the method's environment, and the variables its worker needs."""
+    name = method.cls.environment
+    if name is None:
+        return sys.executable, {"PYTHONPATH": str(PROJECT)}
+    return str(get_environment(name).python), isolated_variables(folder / "imports")
 
 
 def training_dir(task: Task) -> Path:

@@ -24,7 +24,7 @@ from bench.prediction_checks import check_predictions
 from bench.predictions import Predictions
 from bench.reference import Reference, build_reference
 
-__all__ = ["COLUMNS", "Scores", "build_reference", "reference_rows", "score", "score_raw_mean"]
+__all__ = ["COLUMNS", "Scores", "build_reference", "reference_rows", "score", "score_raw_mean", "scored_cells"]
 
 COLUMNS = ("condition", "metric", "genes", "value")
 TECHNICAL_DUPLICATE = "technical duplicate"
@@ -78,15 +78,14 @@ def score(predictions: Predictions, reference: Reference, seed: int, *, workers:
     check_predictions(predictions, reference.genes, reference.conditions.keys(), protocol.n_predicted)
 
     def emit(key: str) -> _Candidate:
-        matrix = predictions.cells[key]
-        if predictions.output == "cells":
-            return _candidate(matrix, reference, seed, key)
-        controls = reference.source_controls[reference.conditions[key].cell_type]
-        mean = matrix.toarray()[0]
-        lifted = lift_mean(mean, controls, protocol.n_predicted, derive_seed(scoring=seed, condition=key, lift=0))
-        return _candidate(lifted.cells, reference, seed, key, clipped=lifted.clipped)
+        return _as_cells(predictions, reference, seed, key)
 
     return _score_predicted(predictions, emit, reference, seed, workers)
+
+
+def scored_cells(predictions: Predictions, reference: Reference, seed: int, key: str) -> csr_matrix:
+    """The very cells that :func:`score` scores for one condition: (n, g), drawn, lifted and transformed alike."""
+    return _as_cells(predictions, reference, seed, key).cells.matrix
 
 
 def score_raw_mean(predictions: Predictions, reference: Reference, seed: int, *, workers: int | None = None) -> Scores:
@@ -173,6 +172,17 @@ def _candidate(matrix: csr_matrix, reference: Reference, seed: int, key: str, *,
     return _Candidate(
         Cells(drawn if protocol.transform is None else protocol.transform(drawn), reference.device), clipped
     )
+
+
+def _as_cells(predictions: Predictions, reference: Reference, seed: int, key: str) -> _Candidate:
+    """Predicted cells as they are; a predicted mean lifted."""
+    matrix = predictions.cells[key]
+    if predictions.output == "cells":
+        return _candidate(matrix, reference, seed, key)
+    controls = reference.source_controls[reference.conditions[key].cell_type]
+    lift_seed = derive_seed(scoring=seed, condition=key, lift=0)
+    lifted = lift_mean(matrix.toarray()[0], controls, reference.protocol.n_predicted, lift_seed)
+    return _candidate(lifted.cells, reference, seed, key, clipped=lifted.clipped)
 
 
 def _score_predicted(

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.data.dataset import Dataset, open_dataset
 from bench.errors import SplitError
-from bench.hashing import derive_seed, unit_hash
+from bench.folds import control_folds, seen_by_methods
 from bench.heldout import CONTROL_FOLDS, HeldOut
 from bench.paths import cache_dir, splits_dir
 from bench.splits import Split, read_split
@@ -69,28 +69,14 @@ class Task:
         return {key: self.conditions[key] for key in self.split.conditions.test}
 
     def control_fold(self) -> pd.Series:
-        """Fold of every control cell, by cell id: ``train``, ``scoring`` or ``de``.
-
-        A cell's fold is a seeded hash of its id, so it does not depend on the other cells.
-        """
+        """Fold of every control cell, by cell id: ``train``, ``scoring`` or ``de``."""
         obs = self.dataset.obs
-        ids = obs.index[obs["control"].to_numpy(dtype=bool)]
-        position = unit_hash(ids, derive_seed(data=self.split.seed, axis="control folds"))
-        folds = self.split.controls
-        edges = np.array([folds.train, folds.train + folds.scoring])
-        names = np.array(CONTROL_FOLDS)[np.searchsorted(edges, position, side="right")]
-        return pd.Series(names, index=ids, name="fold")
+        return control_folds(obs.index[obs["control"].to_numpy(dtype=bool)], self.split)
 
     @cached_property
     def training_rows(self) -> np.ndarray:
         """Rows of the data set that methods may see: training and validation cells, training controls."""
-        obs = self.dataset.obs
-        parts = self.split.conditions
-        seen = obs["condition"].isin([*parts.train, *parts.validation]).to_numpy()
-        fold = self.control_fold()
-        train_control = np.zeros(len(obs), dtype=bool)
-        train_control[obs["control"].to_numpy(dtype=bool)] = (fold == "train").to_numpy()
-        return np.flatnonzero(seen | train_control)
+        return np.flatnonzero(seen_by_methods(self.dataset.obs, self.split))
 
     def training_cells(self) -> AnnData:
         """Cells of ``training_rows`` with the contract's columns, and nothing else of the file."""

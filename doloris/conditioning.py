@@ -171,8 +171,8 @@ class Conditioning(nn.Module):
         """Learned vectors of (B,) cell types; ``None`` where there is one."""
         return None if self.cell_types is None else self.cell_types(cell_type)
 
-    def forward(self, rows: ConditionRows, encoded: Tensor | None, *, treated: bool) -> Tensor:
-        """Condition vectors of rows that are all control or all treated: (B, trunk width).
+    def forward(self, rows: ConditionRows, encoded: Tensor | None) -> Tensor:
+        """Condition vectors: (B, trunk width).
 
         Parameters
         ----------
@@ -180,10 +180,8 @@ class Conditioning(nn.Module):
             Conditions.
         encoded
             What :meth:`encode_graph` returned.
-        treated
-            Which of the two they are.
         """
-        parts, present = self._parts(rows, encoded) if treated else self._control_parts(len(rows))
+        parts, present = self._parts(rows, encoded)
         if self.pair_rule == "sum_embedded" or parts.shape[1] == 1:
             out: Tensor = self.decode(self._with_cell_type((parts * present[..., None]).sum(dim=1), rows.cell_type))
             return out
@@ -195,14 +193,24 @@ class Conditioning(nn.Module):
         types = self.cell_type_vector(cell_type)
         return vectors if types is None else vectors + self.cell_type_norm(self.cell_type_layers(types))
 
-    def _control_parts(self, n: int) -> tuple[Tensor, Tensor]:
-        return self.control.expand(n, 1, self.width), self.control.new_ones(n, 1)
-
     def _parts(self, rows: ConditionRows, encoded: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Vectors of the single perturbations (B, k, width) and 1 where there is one (B, k)."""
+        """Vectors of the single perturbations (B, k, width), the control's token first, and 1 where there is one."""
+        parts, present = self._perturbations(rows, encoded)
+        first = torch.arange(parts.shape[1], device=parts.device) == 0
+        control = rows.control[:, None]
+        present = torch.where(control, first.to(present.dtype), present)
+        return torch.where((control & first)[..., None], self.control, parts), present
+
+    def _perturbations(self, rows: ConditionRows, encoded: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.drugs is not None:
-            known = (rows.drug >= 0).to(self.control.dtype)[:, None]
-            return self.drugs(rows.drug.clamp_min(0), rows.dose)[:, None], known
+            return self._drug_vectors(rows)[:, None], (rows.drug >= 0).to(self.control.dtype)[:, None]
         if encoded is None:
             return self.control.new_zeros(len(rows), 1, self.width), self.control.new_zeros(len(rows), 1)
         return encoded[rows.genes.clamp_min(0)], (rows.genes >= 0).to(encoded.dtype)
+
+    def _drug_vectors(self, rows: ConditionRows) -> Tensor:
+        """Vectors of (B,) drugs; only drugs pass the encoder, whose batch norm must not see controls: (B, width)."""
+        assert self.drugs is not None
+        out = self.control.new_zeros(len(rows), self.width)
+        known = torch.nonzero(rows.drug >= 0).ravel()
+        return out.index_copy(0, known, self.drugs(rows.drug[known], rows.dose[known])) if len(known) else out

@@ -158,6 +158,9 @@ class DolorisConfig:
         detection, and the predicted effect, re-weighted by a small network. ``none``: ablation (4.5).
     mask_learning_rate, mask_weight_decay, mask_epochs
         Training of the mask model (section 6; the paper is silent).
+    mask_steps
+        At most so many steps of the mask model; ``None``: all epochs. The few hundred weights of ``calibrated`` have
+        settled by then.
     mask_sampling
         ``reference``: zero pattern of a real cell of the nearest training condition (A.11). ``source``: the
         source cell's own pattern, moved to the predicted probabilities. ``bernoulli``: independent (Eq. 23).
@@ -229,6 +232,7 @@ class DolorisConfig:
     mask_learning_rate: float = 1e-2
     mask_weight_decay: float = 1e-2
     mask_epochs: float = 2.0
+    mask_steps: int | None = 1_000
     mask_sampling: Literal["reference", "source", "bernoulli"] = "source"
     mask_high: float = 0.95
     mask_low: float = 0.05
@@ -289,6 +293,7 @@ def paper(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
         learning_rate=1e-3,
         anneal="none",
         mask="graph",
+        mask_steps=None,
         mask_sampling="reference",
     )
 
@@ -359,6 +364,8 @@ def _check_ranges(config: DolorisConfig) -> None:
             raise ConfigError(f"{name}: {getattr(config, name)!r} must be above 0")
     if config.anneal_steps is not None and config.anneal_steps < config.steps:
         raise ConfigError(f"anneal_steps: {config.anneal_steps} is fewer than steps = {config.steps}")
+    if config.mask_steps is not None and config.mask_steps < 1:
+        raise ConfigError(f"mask_steps: {config.mask_steps} must be above 0; None trains all epochs")
     if config.sampling_steps > config.timesteps:
         raise ConfigError(f"sampling_steps: {config.sampling_steps} is more than timesteps = {config.timesteps}")
     if not 0 <= config.perturbation_dropout <= 1:

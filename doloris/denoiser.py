@@ -115,28 +115,37 @@ class Denoiser(nn.Module):
         return self.conditioning.encode_graph()
 
     def forward(self, cells: NoisyCells, encoded: Tensor | None) -> Tensor:
-        """Clean cells: (B, G). Controls and treated cells pass as two groups (batch norm sees each by itself)."""
-        control = torch.nonzero(cells.rows.control).ravel()
-        treated = torch.nonzero(~cells.rows.control).ravel()
-        if not len(treated):
-            return self._clean(cells, encoded, treated=False)
-        if not len(control):
-            return self._clean(cells, encoded, treated=True)
-        out = torch.empty_like(cells.values)
-        out = out.index_copy(0, control, self._clean(cells.at(control), encoded, treated=False))
-        return out.index_copy(0, treated, self._clean(cells.at(treated), encoded, treated=True))
-
-    def _clean(self, cells: NoisyCells, encoded: Tensor | None, *, treated: bool) -> Tensor:
-        """One group; the network gives x0hat or, with ``skip``, the correction of the linear estimate."""
-        values = self._standard(cells) if self.config.skip == "moments" else cells.values
-        name = "both" if self.config.decoders == "one" else "treated" if treated else "control"
-        decoded: Tensor = self.decoders[name](self._trunk(values, cells, encoded, treated))
+        """Clean cells: (B, G); the network gives x0hat or, with ``skip``, the correction of the linear estimate."""
+        decoded = self._decode_groups(cells, encoded) if self.config.norm == "batch" else self._decode(cells, encoded)
         if self.config.skip == "moments":
             estimate, error = linear_estimate(cells)
             return estimate + error * decoded
-        if treated and self.config.control_information == "added" and cells.control is not None:
-            return decoded + cells.control
+        if self.config.control_information == "added" and cells.control is not None:
+            return torch.where(cells.rows.control[:, None], decoded, decoded + cells.control)
         return decoded
+
+    def _decode_groups(self, cells: NoisyCells, encoded: Tensor | None) -> Tensor:
+        """Controls, then treated cells, each as a batch of its own, since batch norm sees them so (section 4)."""
+        out = torch.empty_like(cells.values)
+        for wanted in (cells.rows.control, ~cells.rows.control):
+            group = torch.nonzero(wanted).ravel()
+            if len(group):
+                out = out.index_copy(0, group, self._decode(cells.at(group), encoded))
+        return out
+
+    def _decode(self, cells: NoisyCells, encoded: Tensor | None) -> Tensor:
+        """Output of the decoder of each cell's kind: (B, G)."""
+        values = self._standard(cells) if self.config.skip == "moments" else cells.values
+        hidden = self._trunk(values, cells, encoded)
+        if self.config.decoders == "one":
+            both: Tensor = self.decoders["both"](hidden)
+            return both
+        out = torch.empty_like(cells.values)
+        for name, wanted in (("control", cells.rows.control), ("treated", ~cells.rows.control)):
+            group = torch.nonzero(wanted).ravel()
+            if len(group):
+                out = out.index_copy(0, group, self.decoders[name](hidden[group]))
+        return out
 
     def _standard(self, cells: NoisyCells) -> Tensor:
         """Noisy cells minus their expected mean, at unit variance."""
@@ -145,12 +154,12 @@ class Denoiser(nn.Module):
         scale = (cells.alpha_bar * cells.spread**2 + 1.0 - cells.alpha_bar).sqrt()
         return (cells.values - cells.alpha_bar.sqrt() * cells.centre) / scale
 
-    def _trunk(self, values: Tensor, cells: NoisyCells, encoded: Tensor | None, treated: bool) -> Tensor:
+    def _trunk(self, values: Tensor, cells: NoisyCells, encoded: Tensor | None) -> Tensor:
         hidden = self.enter(values) + self.time(time_embedding(cells.step, self.config.widths.time))
-        if treated and self.control_input is not None and cells.control is not None:
-            hidden = hidden + self.control_input(cells.control)
+        if self.control_input is not None and cells.control is not None:
+            hidden = hidden + self.control_input(cells.control) * ~cells.rows.control[:, None]
         hidden = self.middle(hidden)
         if self.cell_type is not None:
             hidden = hidden + self.cell_type(self.conditioning.cell_type_vector(cells.rows.cell_type))
-        out: Tensor = self.last(hidden) + self.conditioning(cells.rows, encoded, treated=treated)
+        out: Tensor = self.last(hidden) + self.conditioning(cells.rows, encoded)
         return out

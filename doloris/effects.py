@@ -225,8 +225,10 @@ def fit_effects(
         solved: np.ndarray = np.linalg.inv(matrix + np.diag(kernel.noise * noise / signal))
         return solved
 
+    gram = visible @ visible.T
+
     def error(kernel: Kernel) -> float:
-        return float(np.square(_left_out_residuals(inverse(kernel), visible, blocks)).mean())
+        return _left_out_error(inverse(kernel), gram, blocks) / visible.size
 
     kernel = _search(tuple(similarities), conditions, error)
     observed = _hide_own(targets, own)
@@ -351,6 +353,21 @@ def _left_out_residuals(
         else:
             residuals[row] = np.linalg.solve(precision[np.ix_(block, block)], solved[block])[position[0]]
     return residuals
+
+
+def _left_out_error(precision: np.ndarray, gram: np.ndarray, blocks: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Sum of squares of :func:`_left_out_residuals`, from the inner products of the observed rows alone."""
+    solved = precision @ gram @ precision  # inner products of the rows of precision @ observed
+    total = 0.0
+    for row, (block, position) in enumerate(blocks):
+        if block.size == 1:
+            total += solved[row, row] / precision[row, row] ** 2
+        else:
+            unit = np.zeros(block.size)
+            unit[position] = 1.0
+            weights = np.linalg.solve(precision[np.ix_(block, block)], unit)
+            total += weights @ solved[np.ix_(block, block)] @ weights
+    return float(total)
 
 
 def _search(sources: tuple[str, ...], conditions: Sequence[Perturbation], error: Callable[[Kernel], float]) -> Kernel:

@@ -183,6 +183,7 @@ class _Fitting:
             self.parts.mask, self.parts.space, self.store, self.labels, self.conditions, effect, own, offsets, config
         )
         steps = max(1, round(config.mask_epochs * len(treated) / config.batch_size))
+        steps = min(steps, config.mask_steps or steps)
         plan = Plan(steps, config.mask_learning_rate, config.mask_weight_decay)
         return Trainer(self.parts.mask, plan, _of(objective.draw, treated), self.generator)
 

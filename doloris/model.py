@@ -50,7 +50,7 @@ class Doloris:
         seed: int,
         device: str = "cpu",
         progress: Progress = silent,
-        checkpoint: Path | None = None,
+        checkpoint: Path | str | None = None,
         checkpoint_every: int = 500,
     ) -> Doloris:
         """Learn from training cells.
@@ -90,7 +90,7 @@ class Doloris:
             seed=seed,
             device=self._device,
             progress=progress,
-            checkpoint=checkpoint,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
             checkpoint_every=checkpoint_every,
         )
         return self
@@ -225,12 +225,12 @@ class Doloris:
             raise NotFitted("the model has not been fitted; call fit or load first")
         return self._parts
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the model into a folder (``model.safetensors``, ``model.json``)."""
-        save_parts(self.parts, self.config, path)
+        save_parts(self.parts, self.config, Path(path))
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu") -> Doloris:
+    def load(cls, path: Path | str, device: str = "cpu") -> Doloris:
         """Read a model that :meth:`save` wrote.
 
         Raises
@@ -239,7 +239,7 @@ class Doloris:
             If the folder does not hold one.
         """
         where = torch.device(device)
-        parts, config = load_parts(path, where)
+        parts, config = load_parts(Path(path), where)
         model = cls(config)
         model._parts, model._device = parts, where
         return model

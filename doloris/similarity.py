@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags, identity
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
 from doloris.data import Priors, TrainingCells
 
 _COMPONENTS = 20
+_DENSE = 1500
+"""Genes up to which all eigenvectors are computed at once, which is quick and cannot fail to converge."""
 _WALK = (0.5, 0.5, 0.25)
 """Weights of no step, one step and two steps along a graph."""
 
@@ -78,16 +80,20 @@ def _control_correlation(cells: TrainingCells) -> tuple[np.ndarray, int]:
 
 def _leading(matrix: np.ndarray) -> np.ndarray:
     """Scores on the eigenvectors of largest absolute eigenvalue: (n, <= 20)."""
-    size = len(matrix)
-    if size <= 2 * _COMPONENTS:
-        values, vectors = np.linalg.eigh(matrix)
-        kept = np.argsort(-np.abs(values), kind="stable")[:_COMPONENTS]
-        values, vectors = values[kept], vectors[:, kept]
-    else:
-        # a fixed start makes the iteration repeatable
-        values, vectors = eigsh(matrix, k=_COMPONENTS, which="LM", v0=np.linspace(0.5, 1.5, size))
-    scores: np.ndarray = vectors * values
+    values, vectors = _some_eigenvectors(matrix) if len(matrix) > _DENSE else np.linalg.eigh(matrix)
+    kept = np.argsort(-np.abs(values), kind="stable")[:_COMPONENTS]
+    scores: np.ndarray = vectors[:, kept] * values[kept]
     return scores
+
+
+def _some_eigenvectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The leading eigenvalues and vectors, or all where the iteration for the leading ones does not converge."""
+    try:
+        # a fixed start makes the iteration repeatable
+        values, vectors = eigsh(matrix, k=_COMPONENTS, which="LM", v0=np.linspace(0.5, 1.5, len(matrix)))
+    except ArpackNoConvergence:
+        values, vectors = np.linalg.eigh(matrix)
+    return values, vectors
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -1,15 +1,19 @@
-"""Vectors of drugs: the user's, such as Uni-Mol representations, else RDKit fingerprints and descriptors."""
+"""Vectors of drugs: the user's, else Uni-Mol's where its package and weights are here, else RDKit's."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from methods.base import Resources, Unsupported
 from methods.conditions import Condition
 
-RDKIT = "rdkit"
+RDKIT, UNIMOL = "rdkit", "unimol"
+UNIMOL_FILES = ("mol_pre_all_h_220816.pt", "mol.dict.txt")
 N_BITS = 512
 _RADIUS = 2
 _DESCRIPTORS = (
@@ -27,15 +31,30 @@ _DESCRIPTORS = (
 
 
 def molecule_source(conditions: Iterable[Condition], supplied: Collection[str]) -> str:
-    """What stands in for the user's vectors of a screen's drugs: ``"rdkit"``, or ``""`` if nothing has to."""
-    structures = any(condition.smiles for condition in conditions)
-    return RDKIT if structures and "drug_vectors" not in supplied else ""
+    """What makes the vectors of a screen's drugs: ``"unimol"`` or ``"rdkit"``; ``""`` for the user's, or for none."""
+    if "drug_vectors" in supplied or not any(condition.smiles for condition in conditions):
+        return ""
+    return RDKIT if unimol_folder() is None else UNIMOL
+
+
+def unimol_folder() -> Path | None:
+    """Folder of Uni-Mol's weights, if the package ``unimol_tools`` and both files are here; nothing is downloaded.
+
+    ``$UNIMOL_WEIGHT_DIR``, else the folder ``weights`` of the package.
+    """
+    package = importlib.util.find_spec("unimol_tools")
+    if package is None or package.origin is None:
+        return None
+    folder = Path(os.environ.get("UNIMOL_WEIGHT_DIR") or Path(package.origin).parent / "weights")
+    return folder if all((folder / name).is_file() for name in UNIMOL_FILES) else None
 
 
 def molecule_vectors(smiles: Sequence[str | None], resources: Resources) -> np.ndarray:
     """Vectors of drugs, (n, d) float32, in the order given.
 
-    The user's, where supplied; else Morgan counts (radius 2, folded to 512, log1p) beside ten descriptors of RDKit.
+    The user's, where supplied; else Uni-Mol's CLS representations (512, hydrogens kept, as Doloris' release uses them),
+    where :func:`unimol_folder` finds it; else Morgan counts (radius 2, folded to 512, log1p) beside ten descriptors of
+    RDKit.
 
     Parameters
     ----------
@@ -49,6 +68,9 @@ def molecule_vectors(smiles: Sequence[str | None], resources: Resources) -> np.n
     """
     canonical = [_canonical(structure) for structure in smiles]
     if resources.drug_vectors is None:
+        weights = unimol_folder()
+        if weights is not None:
+            return _unimol_vectors(canonical, weights)
         return np.stack([_rdkit_vector(structure) for structure in canonical])
     missing = sorted(set(canonical) - set(resources.drug_vectors.index))
     if missing:
@@ -67,6 +89,18 @@ def _canonical(structure: str | None) -> str:
     if molecule is None:
         raise Unsupported(f"{structure!r} is not a readable structure (SMILES)")
     return str(Chem.MolToSmiles(molecule))
+
+
+def _unimol_vectors(structures: Sequence[str], weights: Path) -> np.ndarray:
+    from unimol_tools import UniMolRepr
+
+    model, dictionary = (str(weights / name) for name in UNIMOL_FILES)
+    encoder = UniMolRepr(
+        data_type="molecule", remove_hs=False, pretrained_model_path=model, pretrained_dict_path=dictionary
+    )
+    found = encoder.get_repr(list(structures))
+    vectors = found["cls_repr"] if isinstance(found, dict) else found
+    return np.asarray(vectors, dtype=np.float32)
 
 
 def _rdkit_vector(structure: str) -> np.ndarray:

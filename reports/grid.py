@@ -98,7 +98,7 @@ def _table(table: Table) -> Grid:
         bound = row.kind != "method"
         rows.append(GridRow(row.name, cells, row.notes, bound, _starts_part(table.rows, index)))
     return Grid(
-        title=f"{table.source.task} · {table.source.protocol}",
+        title=table.source.title,
         name=f"{table.source.task} {table.source.protocol} {table.scale}",
         caption=table_caption(table),
         stub="method",
@@ -139,7 +139,7 @@ def _comparison(comparison: Comparison) -> Grid:
         rows.append(GridRow(heading, (), column.notes, rule_above=bool(rows)))
         rows += [GridRow(one.method, _difference(one, column.decimals), one.notes) for one in section.differences]
     return Grid(
-        title=f"{comparison.source.task} · {comparison.source.protocol} · against {comparison.reference}",
+        title=f"{comparison.source.title} · against {comparison.reference}",
         name=f"{comparison.source.task} {comparison.source.protocol} against {comparison.reference}",
         caption=comparison_caption(comparison),
         stub="method",

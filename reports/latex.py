@@ -22,13 +22,21 @@ _WIDE_COLUMNS = 5
 _PAGE_ROWS = 45
 
 
-def latex_table(report: Report) -> str:
-    """The report as a float to paste: caption, label, table, footnotes, and the provenance in comments."""
+def latex_table(report: Report, *, placement: str = "tp") -> str:
+    """The report as a float to paste: caption, label, table, footnotes, and the provenance in comments.
+
+    Parameters
+    ----------
+    report
+        Table or comparison.
+    placement
+        Where LaTeX may put it; ``H`` (exactly here) needs the package float.
+    """
     grid = lay_out(report)
     parts = list(_pages(grid))
     lines = list(_comments(grid))
     for index, part in enumerate(parts):
-        lines += _float(part, continued=index > 0)
+        lines += _float(part, placement, continued=index > 0)
     return "\n".join(lines) + "\n"
 
 
@@ -51,10 +59,10 @@ def latex_document(report: Report) -> str:
     )
 
 
-def _float(grid: Grid, *, continued: bool) -> Iterator[str]:
-    # In a document of one column table* is the same as table; in one of two it spans both.
-    environment = "table*" if len(grid.columns) > _WIDE_COLUMNS else "table"
-    yield rf"\begin{{{environment}}}[tp]"
+def _float(grid: Grid, placement: str, *, continued: bool) -> Iterator[str]:
+    # In a document of one column table* is the same as table; in one of two it spans both, but never stands "here".
+    environment = "table*" if len(grid.columns) > _WIDE_COLUMNS and placement != "H" else "table"
+    yield rf"\begin{{{environment}}}[{placement}]"
     yield r"\centering"
     if continued:
         yield r"\addtocounter{table}{-1}"

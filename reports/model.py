@@ -41,6 +41,8 @@ class Source:
         SHA-256 over the scores and everything else the report was built from.
     details
         Further (name, value) pairs for the provenance comment, such as the hash of the split.
+    simulated
+        Whether the scored cells come from a simulation; every output says so.
     """
 
     task: str
@@ -48,6 +50,12 @@ class Source:
     protocol_text: str
     hash: str
     details: tuple[tuple[str, str], ...] = ()
+    simulated: bool = False
+
+    @property
+    def title(self) -> str:
+        """Task and protocol, and whether the data are simulated."""
+        return " · ".join([self.task, self.protocol, *(["simulated data"] if self.simulated else [])])
 
 
 @dataclass(frozen=True)

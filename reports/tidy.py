@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from reports.model import Cell, Comparison, Note, Report, Source, Table
 
-_SOURCE = ("task", "protocol", "hash")
+_SOURCE = ("task", "protocol", "simulated", "hash")
 _TABLE = (
     *_SOURCE,
     "method",
@@ -123,8 +123,8 @@ def _comparison_lines(comparison: Comparison) -> Iterable[Sequence[object]]:
             )
 
 
-def _source(source: Source) -> tuple[str, str, str]:
-    return source.task, source.protocol, source.hash
+def _source(source: Source) -> tuple[str, str, bool, str]:
+    return source.task, source.protocol, source.simulated, source.hash
 
 
 def _texts(notes: Sequence[Note], marks: Sequence[str]) -> str:

@@ -148,8 +148,7 @@ def _disjoint(task: Task) -> Finding:
 
 def _panel(task: Task, table: ConditionTable) -> Iterator[Finding]:
     dataset = task.dataset
-    simulated = dataset.provenance["importer"] == "simulation"
-    how = "simulated" if simulated else _IMPORTED_PANEL
+    how = "simulated" if dataset.simulated else str(dataset.provenance.get("gene_panel", _IMPORTED_PANEL))
     yield Finding("gene panel", "note", f"{len(dataset.genes):,} genes: {how}")
     if dataset.modality != "gene":
         return

@@ -1,4 +1,4 @@
-"""``bench data``: the data sets of the cache: list, import, show, verify, remove."""
+"""``bench data``: the data sets of the cache: list, fetch, import, show, verify, remove."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from bench.data.dataset import Dataset
     from bench.data.importer import Imported
+    from bench.fetch.sources import Source
 
-HELP = "List, import, show, verify or remove data sets."
+HELP = "List, fetch, import, show, verify or remove data sets."
 LAYOUTS = ("gears", "scperturb", "pertpy", "chemcpa", "generic")
 _FILE_WIDTH = 140
 UNITS = ("pM", "nM", "uM", "mM", "M")
@@ -23,18 +24,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     text = "What there is, and how to get what is not."
     actions.add_parser("list", help=text, description=text, allow_abbrev=False)
+    text = "Fetch a public data set, check it against its pinned checksum, and put it into the cache."
+    _add_fetch_arguments(actions.add_parser("fetch", help=text, description=text, allow_abbrev=False))
     text = "Read an h5ad file, say what it was recognised as, and put it into the cache in the canonical form."
     _add_import_arguments(actions.add_parser("import", help=text, description=text, allow_abbrev=False))
     text = "Where a data set comes from and what it holds."
     show = actions.add_parser("show", help=text, description=text, allow_abbrev=False)
     show.add_argument("name", metavar="NAME")
     show.add_argument("--genes", action="store_true", help="print the gene panel instead, one a line")
-    text = "Check data sets again, and their content against the hash they were stamped with."
+    text = (
+        "Check data sets and kept downloads again: content against the hash it was stamped with, conditions against "
+        "the published facts, files against their pinned checksums."
+    )
     verify = actions.add_parser("verify", help=text, description=text, allow_abbrev=False)
     verify.add_argument("name", metavar="NAME", nargs="?", help="one data set (default: all in the cache)")
     text = "Delete a data set from the cache."
     remove = actions.add_parser("remove", help=text, description=text, allow_abbrev=False)
     remove.add_argument("name", metavar="NAME")
+
+
+def _add_fetch_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="adamson, norman or sciplex3")
+    parser.add_argument("--source", metavar="SOURCE", help="gears, scperturb, pertpy or chemcpa (default: the first)")
+    parser.add_argument(
+        "--mirror",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="another address of the very same file, or with a / at its end of a folder that holds it; tried first, "
+        "repeat for several",
+    )
+    parser.add_argument(
+        "--from", dest="folder", type=Path, metavar="FOLDER", help="read the file from this folder; no network"
+    )
+    parser.add_argument("--force", action="store_true", help="fetch and replace what is there under that name")
 
 
 def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +108,14 @@ def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    actions = {"list": _list, "import": _import, "show": _show, "verify": _verify, "remove": _remove}
+    actions = {
+        "list": _list,
+        "fetch": _fetch,
+        "import": _import,
+        "show": _show,
+        "verify": _verify,
+        "remove": _remove,
+    }
     return actions[args.action](args)
 
 
@@ -121,6 +151,35 @@ def _print_table(table: Table) -> None:
     if not out.is_terminal:
         out.width = max(out.width, _FILE_WIDTH)
     out.print(table, soft_wrap=False)
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from bench.console import console
+    from bench.data.dataset import read_dataset
+    from bench.fetch.fetch import Wanted, fetch
+    from bench.fetch.progress import DownloadProgress
+    from bench.fetch.sources import public_dataset
+    from bench.paths import dataset_path
+
+    out = console()
+    public_dataset(args.name).source(args.name, args.source)
+    if dataset_path(args.name).exists() and not args.force:
+        there = read_dataset(dataset_path(args.name))
+        origin = there.provenance.get("fetched_from", "an import")
+        out.print(f"{args.name}: {_contents(there)}", markup=False)
+        out.print(
+            f"{args.name} was already in {there.path} (hash {there.hash[:12]}, from {origin}); "
+            "`--force` fetches and replaces it",
+            markup=False,
+        )
+        return 0
+    wanted = Wanted(args.name, args.source, tuple(args.mirror), args.folder, args.force)
+    with DownloadProgress(args.name, console(stderr=True)) as progress:
+        fetched = fetch(wanted, progress)
+    out.print(f"source {fetched.source}; compared with {fetched.checked}", markup=False)
+    _print_imported(fetched.imported, fetched.file)
+    out.print(f"gene panel: {fetched.imported.dataset.provenance['gene_panel']}", markup=False)
+    return 0
 
 
 def _import(args: argparse.Namespace) -> int:
@@ -190,15 +249,15 @@ def _list(args: argparse.Namespace) -> int:
     from rich.markup import escape
 
     from bench.console import console
-    from bench.data.catalog import KNOWN
     from bench.data.dataset import how_to_get, imported_names, read_dataset, simulated_names
     from bench.errors import DataError
+    from bench.fetch.sources import public_datasets
     from bench.paths import dataset_path
 
     del args
     table = _table("name", "state", "cells", "genes", "conditions", "modality", "hash")
     missing = []
-    for name in sorted({*KNOWN, *simulated_names(), *imported_names()}):
+    for name in sorted({*public_datasets(), *simulated_names(), *imported_names()}):
         path = dataset_path(name)
         if not path.exists():
             simulated = name in simulated_names()
@@ -216,9 +275,42 @@ def _list(args: argparse.Namespace) -> int:
         table.add_row(escape(name), "there", *sizes, dataset.modality, dataset.hash[:12])
     out = console()
     _print_table(table)
+    _list_sources()
     for text in missing:
         out.print(text, markup=False)
     return 0
+
+
+def _list_sources() -> None:
+    """The sources of the public data sets, what is pinned, and what was downloaded."""
+    from bench.console import console
+    from bench.fetch.lock import lock_files
+    from bench.fetch.sources import public_datasets
+
+    table = _table("data set", "source", "layout", "file", "checksum", "download")
+    for dataset, known in public_datasets().items():
+        for name, source in known.sources.items():
+            table.add_row(dataset, name, source.layout, source.file, *_source_state(dataset, name, source))
+    _print_table(table)
+    console().print(f"pinned checksums: {' and '.join(map(str, lock_files()))}", markup=False)
+
+
+def _source_state(dataset: str, name: str, source: Source) -> tuple[str, str]:
+    """Whether a checksum is pinned, and whether the file was downloaded."""
+    from bench.fetch.disk import megabytes
+    from bench.fetch.lock import find_pin
+    from bench.fetch.sources import download_path
+
+    pin = find_pin(dataset, name, source.file)
+    by_repository = "by its repository" if source.metadata is not None else "by what arrives first"
+    checksum = f"pinned, sha256 {pin.sha256[:12]}" if pin is not None else by_repository if source.url else "none"
+    path = download_path(dataset, name, source.file)
+    part = path.with_name(f"{path.name}.part")
+    if path.exists():
+        return checksum, megabytes(path.stat().st_size)
+    if part.exists():
+        return checksum, f"{megabytes(part.stat().st_size)} so far"
+    return checksum, "" if source.url else "local file only"
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -243,8 +335,11 @@ def _show(args: argparse.Namespace) -> int:
 
 def _verify(args: argparse.Namespace) -> int:
     from bench.console import console
-    from bench.data.dataset import imported_names, verify_dataset
+    from bench.data.dataset import imported_names, read_dataset, verify_dataset
     from bench.errors import DataError
+    from bench.fetch.fetch import verify_downloads
+    from bench.paths import dataset_path
+    from bench.splitting.facts import check_against_facts
 
     names = [args.name] if args.name else list(imported_names())
     out = console()
@@ -257,6 +352,13 @@ def _verify(args: argparse.Namespace) -> int:
                 raise
             bad += 1
             out.print(f"{name}: {error}", markup=False)
+            continue
+        for difference in check_against_facts(read_dataset(dataset_path(name))):
+            out.print(f"{name}: not as published: {difference}", markup=False)
+    if not args.name:
+        for path, wrong in verify_downloads():
+            bad += bool(wrong)
+            out.print(f"{path}: {wrong or 'good, as pinned'}", markup=False)
     if not names:
         out.print("the cache holds no data set")
     return 2 if bad else 0

@@ -6,18 +6,14 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from bench.commands.execution import Execution, add_execution_options
 from bench.commands.options import (
-    UsageError,
     add_protocol_option,
-    add_resource_options,
     add_results_option,
     add_table_options,
     add_task_option,
-    engine_options,
-    resource_files,
     seeds,
 )
-from bench.engines import ENGINES
 
 if TYPE_CHECKING:
     from bench.registry import MethodEntry
@@ -33,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         action="append",
         metavar="NAME|FILE.py",
-        help="method, or a Python file with your own, with settings in brackets if any: doloris[size=small]; repeat "
-        "for several (default: all but those that `bench methods` marks 'when named')",
+        help="method, or a Python file with your own, with settings in brackets if any: doloris[size=small]; "
+        "'baselines' and 'all' stand for several; repeat (default: what `bench methods` says is run by default)",
     )
     add_run_options(parser)
     add_table_options(parser)
@@ -46,15 +42,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=seeds, default=tuple(range(5)), metavar="N|LIST", help="5 means 0 to 4 (default)"
     )
     add_protocol_option(parser)
-    parser.add_argument("--n-cells", type=int, default=100, metavar="N", help="cells predicted per condition (100)")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:0,1 (auto)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes at a time on the CPU (1)")
-    parser.add_argument("--engine", choices=ENGINES, default="local", help="where the runs execute (local)")
-    parser.add_argument(
-        "--engine-option", action="append", default=[], metavar="KEY=VALUE", help="option of slurm or ray; repeat"
-    )
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="end a run after this long")
-    add_resource_options(parser)
+    add_execution_options(parser)
     parser.add_argument("--rerun", action="store_true", help="compute again what is finished")
     add_results_option(parser)
 
@@ -92,33 +80,17 @@ def run_and_tabulate(
     """
     from bench.benchmark import Benchmark
     from bench.console import console
-    from bench.devices import resolve_devices
-    from bench.engines import make_engine
     from bench.leaderboard import Leaderboard
     from bench.output import TaskReports
     from bench.protocols import get_protocol
-    from bench.runner import RunOptions
     from bench.store import Store
     from bench.tasks import open_task
 
     protocols = [get_protocol(name) for name in args.protocol or ["calibrated"]]
-    fewest = max(protocol.n_predicted for protocol in protocols)
-    if args.n_cells < fewest:
-        raise UsageError(f"--n-cells: {args.n_cells} predicted cells cannot be scored, write at least {fewest}")
     tasks = [open_task(name) for name in args.task]
-    devices = resolve_devices(args.device)
-    options = RunOptions(
-        n_cells=args.n_cells,
-        device_type=devices[0].partition(":")[0],
-        resources=resource_files(args),
-        time_limit=args.time_limit,
-    )
-    slots = devices if devices[0] != "cpu" else ("cpu",) * args.jobs
-    engine = make_engine(
-        args.engine, devices=slots, folder=args.results.resolve(), options=engine_options(args.engine_option)
-    )
-    benchmark = Benchmark(Store(args.results.resolve()), protocols, device=devices[0])
-    records = benchmark.run(tasks, methods, args.seeds, options, engine, rerun=args.rerun)
+    execution = Execution.of(args, protocols)
+    benchmark = Benchmark(Store(args.results.resolve()), protocols, device=execution.device)
+    records = benchmark.run(tasks, methods, args.seeds, execution.options, execution.engine, rerun=args.rerun)
     written = []
     for task in tasks:
         of_task = tuple(record for record in records if record.task == task.name and record.done)

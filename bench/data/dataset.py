@@ -22,7 +22,6 @@ from bench.data.canonical import (
     provenance_of,
     write_dataset,
 )
-from bench.data.catalog import KNOWN
 from bench.data.h5file import open_h5ad, read_frame
 from bench.data.matrix import open_matrix, read_rows
 from bench.errors import DataError, DatasetMissing
@@ -69,6 +68,11 @@ class Dataset:
     def modality(self) -> Modality:
         """Whether genes were perturbed or treatments given."""
         return cast("Modality", self.provenance["modality"])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its cells come from the embedded simulation."""
+        return self.provenance["importer"] == "simulation"
 
     @cached_property
     def conditions(self) -> Mapping[str, Condition]:
@@ -171,13 +175,14 @@ def imported_names() -> tuple[str, ...]:
 
 def how_to_get(name: str) -> str:
     """What to do about a data set that is not in the cache: one line of text."""
-    known = KNOWN.get(name)
-    if known is not None:
-        return (
-            f"data set {name!r} ({known.title}) is not in the cache {cache_dir()}. To have it, "
-            + known.instructions(name)
-        )
-    names = sorted({*KNOWN, *simulated_names(), *imported_names()})
+    from bench.fetch.sources import public_datasets
+
+    known = public_datasets()
+    if name in known:
+        return f"data set {name!r} ({known[name].title}) is not in the cache {cache_dir()}. To have it, " + known[
+            name
+        ].instructions(name)
+    names = sorted({*known, *simulated_names(), *imported_names()})
     close = difflib.get_close_matches(name, names, n=3) or names
     return (
         f"there is no data set {name!r} in the cache {cache_dir()} (closest: {', '.join(close)}). Import yours with "

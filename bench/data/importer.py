@@ -19,6 +19,7 @@ from bench.data.h5file import open_h5ad, read_frame
 from bench.data.layouts import recognise
 from bench.data.normalise import Normalised
 from bench.data.observations import canonical_obs, kept_rows, labelled_cells
+from bench.data.panel import PanelRule, cut_to_panel
 from bench.data.reading import Hints, Reading, Table
 from bench.data.remarks import recognised, remarks
 from bench.data.scale import Scale
@@ -26,6 +27,7 @@ from bench.data.values import Source, Wish, read_genes, read_values
 from bench.errors import DataError
 from bench.hashing import hash_file
 from bench.paths import dataset_path
+from bench.splitting.seen import seen_by_every_task
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -55,6 +57,10 @@ class Request:
         Leave out cells without a perturbation label.
     force
         Replace a different data set of that name.
+    panel
+        Genes to keep, chosen from the cells that every checked-in task on this data set trains on; ``None`` for all.
+    origin
+        Further provenance: where the file came from.
     """
 
     file: Path
@@ -64,6 +70,8 @@ class Request:
     keep: tuple[tuple[str, str | None], ...] = ()
     drop_unlabelled: bool = False
     force: bool = False
+    panel: PanelRule | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,12 +126,16 @@ def import_file(request: Request) -> Imported:
         table, rows = replace(table, obs=table.obs[labelled]), rows[labelled]
         canonical = canonical_obs(table, reading, hints.rename, structures)
         scale, normalised = read_values(Source(file, request.file, rows, table.obs, genes.index), request.wish)
+    provenance = _provenance(request, name, reading, normalised)
+    if request.panel is not None:
+        seen = seen_by_every_task(name, canonical)
+        normalised, genes, provenance["gene_panel"] = cut_to_panel(normalised, genes, canonical, request.panel, seen)
     adata = AnnData(
         X=normalised.values,
         obs=canonical,
         var=genes,
         layers=None if normalised.counts is None else {"counts": normalised.counts},
-        uns={"bench": _provenance(request, name, reading, normalised)},
+        uns={"bench": provenance},
     )
     written = _store(adata, name, force=request.force)
     dataset = read_dataset(dataset_path(name))
@@ -174,6 +186,7 @@ def _provenance(request: Request, name: str, reading: Reading, normalised: Norma
         "has_counts": normalised.counts is not None,
         "perturbation_column": reading.perturbation.name,
         "options": json.dumps(options, sort_keys=True),
+        **request.origin,
     }
 
 

@@ -182,16 +182,35 @@ def _segments(indptr: np.ndarray, rows: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _read_dense(matrix: StoredMatrix, rows: np.ndarray) -> csr_matrix:
-    from scipy.sparse import csr_matrix, vstack
+    from scipy.sparse import csr_matrix
 
     step = max(1, _READ // max(1, matrix.shape[1]))
-    blocks = []
+    blocks = [csr_matrix(np.zeros((0, matrix.shape[1]), dtype=np.float32))]
     for first in range(0, matrix.shape[0], step):
         last = min(first + step, matrix.shape[0])
         here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)]
         if here.size:
             blocks.append(csr_matrix(matrix.node[first:last][here - first].astype(np.float32)))
-    return vstack(blocks, format="csr") if blocks else csr_matrix(np.zeros((0, matrix.shape[1]), dtype=np.float32))
+    return stack_rows(blocks)
+
+
+def stack_rows(blocks: list[csr_matrix]) -> csr_matrix:
+    """Stack blocks of rows, letting go of each array of theirs as soon as it is copied; the list is emptied.
+
+    Needs room for one and a half times the result, where ``scipy.sparse.vstack`` needs it twice.
+    """
+    from scipy.sparse import csr_matrix
+
+    n_genes = blocks[0].shape[1]
+    lengths = np.concatenate([np.diff(block.indptr) for block in blocks])
+    indptr = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    values, indices = [block.data for block in blocks], [block.indices for block in blocks]
+    blocks.clear()
+    data = np.concatenate(values)
+    values.clear()
+    columns = np.concatenate(indices)
+    indices.clear()
+    return csr_matrix((data, columns, indptr.astype(columns.dtype)), shape=(lengths.size, n_genes), copy=False)
 
 
 def _read_csc(matrix: StoredMatrix) -> csr_matrix:

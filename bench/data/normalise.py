@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 TARGET_SUM = 1e4
+_BLOCK = 4_000_000  # stored values normalised at once
 _TOTALS = ("ncounts", "n_counts", "total_counts", "nCount_RNA", "UMI_count", "n_umi")
 _SAME_TOTAL = 1e-3  # relative: cells whose totals differ by less were normalised to one total
 _AGREE = 0.9  # fraction of the cells that must lead to the same target sum
@@ -167,17 +168,25 @@ def _by_totals(units: np.ndarray, obs: pd.DataFrame) -> tuple[float, str]:
 
 
 def _normalize_total(matrix: csr_matrix) -> None:
-    """Scanpy's ``normalize_total`` in place; cells without a count stay empty."""
+    """Scanpy's ``normalize_total`` in place; cells without a count stay empty.
+
+    Cells do not depend on each other, so scanpy is handed a block of them at a time: on a whole matrix it needs another
+    8 bytes a value.
+    """
     import scanpy as sc
     from anndata import AnnData
+    from scipy.sparse import csr_matrix
 
-    holder = AnnData(matrix)
-    with warnings.catch_warnings():
-        # Cells without counts are counted and reported by the importer.
-        warnings.filterwarnings("ignore", message="Some cells have zero counts")
-        sc.pp.normalize_total(holder, target_sum=TARGET_SUM)
-    if holder.X is not matrix:
-        matrix.data[:] = holder.X.data
+    for first, last in row_blocks(matrix.indptr, _BLOCK):
+        stored = slice(matrix.indptr[first], matrix.indptr[last])
+        parts = matrix.data[stored], matrix.indices[stored], matrix.indptr[first : last + 1] - stored.start
+        block = csr_matrix(parts, shape=(last - first, matrix.shape[1]), copy=False)
+        holder = AnnData(block)
+        with warnings.catch_warnings():
+            # Cells without counts are counted and reported by the importer.
+            warnings.filterwarnings("ignore", message="Some cells have zero counts")
+            sc.pp.normalize_total(holder, target_sum=TARGET_SUM)
+        matrix.data[stored] = holder.X.data
 
 
 def _with_data(matrix: csr_matrix, data: np.ndarray) -> csr_matrix:

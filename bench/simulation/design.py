@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.simulation.facts import adamson_singles, norman_doubles, norman_singles
+from bench.simulation.facts import adamson_singles, norman_doubles, norman_singles, sciplex_cells
 from bench.simulation.interactions import quota
 from bench.simulation.molecules import drugs_of
 from bench.simulation.presets import DrugPreset, GenePreset, Preset
@@ -61,10 +61,18 @@ def make_design(preset: Preset) -> Design:
         unmeasured = frozenset()
     else:
         raise TypeError(f"{preset!r} is neither a gene nor a drug preset")
-    sizes = np.rint(preset.cells * np.exp(preset.cells_spread * rng.standard_normal(len(conditions))))
     cells = dict.fromkeys(controls, preset.controls)
-    cells.update(zip(conditions, np.maximum(sizes, MIN_CELLS).astype(int).tolist(), strict=True))
+    cells.update(zip(conditions, _sizes(preset, conditions, rng), strict=True))
     return Design(cells, tuple(genes), unmeasured, interactions)
+
+
+def _sizes(preset: Preset, conditions: list[Condition], rng: np.random.Generator) -> list[int]:
+    """Cells of each condition."""
+    if isinstance(preset, DrugPreset) and preset.published_cells:
+        return [sciplex_cells()[condition.key] for condition in conditions]
+    sizes = np.rint(preset.cells * np.exp(preset.cells_spread * rng.standard_normal(len(conditions))))
+    drawn: list[int] = np.maximum(sizes, MIN_CELLS).astype(int).tolist()
+    return drawn
 
 
 def _perturbed_genes(preset: GenePreset, rng: np.random.Generator) -> tuple[list[str], dict[str, str]]:

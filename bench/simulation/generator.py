@@ -18,7 +18,7 @@ from methods.conditions import Condition
 if TYPE_CHECKING:
     from anndata import AnnData
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever a data set's cells change."""
 BLOCK_CELLS = 512
 """Cells drawn together. It bounds memory, and each block has random numbers of its own."""

@@ -114,11 +114,15 @@ class DrugPreset(Preset):
         Doses in nM.
     lines
         Cell lines.
+    published_cells
+        Whether every (drug, dose, line) group has as many cells as the published screen counts at 24 h; ``cells`` and
+        ``cells_spread`` are then not used.
     """
 
     drugs: tuple[str, ...] = ()
     doses: tuple[float, ...] = DOSES
     lines: tuple[str, ...] = CELL_LINES
+    published_cells: bool = False
 
     @property
     def modality(self) -> Modality:
@@ -180,7 +184,7 @@ _ALL: tuple[Preset, ...] = (
     ),
     DrugPreset(
         "sim_drug_full", n_genes=2000, depth=350, depth_spread=0.5, abundance_spread=1.8, n_modules=12, n_switches=6,
-        controls=6500, cells=230, cells_spread=0.4, strength=0.3, strength_spread=0.7,
+        controls=6500, cells=296, cells_spread=0.4, strength=0.3, strength_spread=0.7, published_cells=True,
     ),
 )  # fmt: skip
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from bench.statistics.arrays import Floats
+from bench.statistics.seeds import seed_error
 
 Interval = Literal["percentile", "bca"]
 
@@ -29,7 +32,7 @@ class Bootstrap:
     low, high
         Confidence limits.
     standard_error
-        SD of the replicates.
+        Root of the sum of the variance of the resampled means and the squared standard error over seeds.
     """
 
     estimate: float
@@ -47,15 +50,18 @@ def paired_bootstrap(
     interval: Interval = "bca",
     seed: int = 0,
 ) -> Bootstrap:
-    """Bootstrap the mean of ``a - b`` over perturbations and, where there are several, over seeds.
+    """Confidence interval of the mean of ``a - b`` over perturbations and, where there are several, over seeds.
 
-    Each replicate draws seeds of either method and one set of conditions for both methods and all
-    seeds. Conditions are crossed with seeds, not nested in them: drawing them afresh within every
-    seed would count each perturbation once per seed and make the interval too narrow by up to the
-    root of the number of seeds. (Owen 2007, "The pigeonhole bootstrap".) Seeds of the two methods are
-    drawn apart, since model seeds of different methods have nothing in common. Of ``s`` seeds ``s - 1``
-    are drawn: drawing ``s`` understates their variance by ``(s - 1) / s``, half of it with two seeds
-    (Rao & Wu 1988).
+    Two levels that are crossed, not nested (every seed is scored on the same conditions):
+
+    - *Conditions* are resampled, one set for both methods and all seeds. Drawing them afresh within every seed would
+      count each perturbation once per seed and make the interval too narrow by up to the root of the number of seeds
+      (Owen 2007, "The pigeonhole bootstrap"). Resampling n conditions understates their spread by (n - 1) / n and knows
+      nothing of the uncertainty of that spread; the replicates are stretched about the estimate to where Student's t
+      would put the limits (Hesterberg 2015, "What teachers should know about the bootstrap", section 5.3).
+    - *Seeds* are two to ten, too few to be resampled: two that differ strongly have but three resamples, which would
+      cover the truth in 80 to 90 % of cases. The uncertainty of a mean over seeds is therefore drawn from Student's t
+      (:mod:`bench.statistics.seeds`) and added to the resampled means.
 
     Parameters
     ----------
@@ -66,8 +72,7 @@ def paired_bootstrap(
     confidence
         Coverage of the interval.
     interval
-        ``bca`` corrects the percentile interval for bias and skewness (Efron 1987; acceleration for
-        several samples as in Davison & Hinkley 1997, section 5.3).
+        How conditions are resampled: ``bca`` corrects the percentile interval for bias and skewness (Efron 1987).
     seed
         Seed of the draws; the same inputs and seed give the same numbers.
 
@@ -92,41 +97,38 @@ def paired_bootstrap(
     estimate = float(differences.mean())
     if a.shape[1] == 1:
         return Bootstrap(estimate, np.nan, np.nan, np.nan)
-    drawn = np.concatenate(list(_replicate_means(a, b, replicates, seed)))
+    drawn = np.concatenate(list(_replicate_means(differences, replicates, seed)))
     tail = (1 - confidence) / 2
-    levels = np.array([tail, 1 - tail])
+    resampled_error = float(drawn.std(ddof=1))
     if interval == "bca":
-        levels = _bca_levels(levels, drawn, estimate, _acceleration(a, b))
-    low, high = np.quantile(drawn, levels)
-    return Bootstrap(estimate, float(low), float(high), float(drawn.std(ddof=1)))
+        drawn = _bca_replicates(drawn, estimate, _acceleration(differences))
+    drawn = estimate + _stretch(differences.size, tail) * (drawn - estimate)
+    error = seed_error(a, b)
+    if error.standard_error > 0:
+        drawn = drawn + error.standard_error * _seed_draws(error.degrees_of_freedom, replicates, seed)
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return Bootstrap(estimate, float(low), float(high), math.hypot(resampled_error, error.standard_error))
 
 
-def _replicate_means(a: Floats, b: Floats, replicates: int, seed: int) -> Iterator[Floats]:
-    conditions = a.shape[1]
+def _replicate_means(differences: Floats, replicates: int, seed: int) -> Iterator[Floats]:
+    conditions = differences.size
     chunk = max(1, _CHUNK_NUMBERS // conditions)
     for index, start in enumerate(range(0, replicates, chunk)):
-        size = min(chunk, replicates - start)
-        weights = _condition_weights(conditions, size, seed, index)
-        yield _weighted_mean(a, weights, (seed, 2, index)) - _weighted_mean(b, weights, (seed, 3, index))
+        yield _condition_weights(conditions, min(chunk, replicates - start), seed, index) @ differences
 
 
-def _weighted_mean(values: Floats, weights: Floats, stream: tuple[int, int, int]) -> Floats:
-    """Mean over drawn seeds and conditions: values (seeds, conditions), weights (size, conditions) -> (size,)."""
-    seeds = values.shape[0]
-    by_seed = weights @ values.T
-    if seeds == 1:
-        return np.asarray(by_seed[:, 0], dtype=np.float64)
-    means: Floats = np.einsum("rs,rs->r", by_seed, _seed_weights(seeds, weights.shape[0], stream))
-    return means
+def _stretch(conditions: int, tail: float) -> float:
+    """How much wider the limits must be than the spread of resampled means tells."""
+    student: float = stats.t.ppf(1 - tail, conditions - 1)
+    return math.sqrt(conditions / (conditions - 1)) * student / float(ndtri(1 - tail))
 
 
-@lru_cache(maxsize=4)  # as for the conditions; two sides, with one or two numbers of seeds
-def _seed_weights(seeds: int, size: int, stream: tuple[int, int, int]) -> Floats:
-    """Share of each seed in each replicate, s - 1 of s drawn: (size, seeds), rows sum to 1."""
-    drawn = np.random.default_rng(stream).multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=size)
-    weights: Floats = drawn / (seeds - 1)
-    weights.setflags(write=False)
-    return weights
+@lru_cache(maxsize=16)  # one side with seeds: the same degrees of freedom under every metric
+def _seed_draws(degrees_of_freedom: float, size: int, seed: int) -> Floats:
+    """Draws from Student's t, unrelated to those of the conditions: (size,)."""
+    drawn = np.random.default_rng([seed, 2]).standard_t(degrees_of_freedom, size)
+    drawn.setflags(write=False)
+    return drawn
 
 
 @lru_cache(maxsize=4)  # a table compares many pairs of methods on few sets of conditions
@@ -139,22 +141,25 @@ def _condition_weights(conditions: int, size: int, seed: int, chunk: int) -> Flo
     return weights
 
 
-def _acceleration(a: Floats, b: Floats) -> float:
-    """Skewness constant of BCa from the empirical influence values of conditions and seeds."""
-    samples = (a.mean(axis=0) - b.mean(axis=0), a.mean(axis=1), -b.mean(axis=1))
-    cubes = squares = 0.0
-    for values in samples:
-        influence = (values - values.mean()) / values.size
-        cubes += float((influence**3).sum())
-        squares += float((influence**2).sum())
-    return cubes / (6 * squares**1.5) if squares > 0 else 0.0
+def _acceleration(differences: Floats) -> float:
+    """Skewness constant of BCa: empirical influence values of the mean."""
+    centred = differences - differences.mean()
+    squares = float((centred**2).sum())
+    return float((centred**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
 
 
-def _bca_levels(levels: Floats, drawn: Floats, estimate: float, acceleration: float) -> Floats:
+def _bca_replicates(drawn: Floats, estimate: float, acceleration: float) -> Floats:
+    """Replicates whose plain percentiles are the BCa limits of the given ones, in the same order of size."""
     below = float(((drawn < estimate).mean() + (drawn <= estimate).mean()) / 2)
     if not 0 < below < 1:
         # Every replicate lies on one side: the bias cannot be estimated, so none is corrected.
-        return levels
+        return drawn
+    order = np.argsort(drawn, kind="stable")
+    places = np.arange(drawn.size, dtype=np.float64)
+    levels = np.clip(places / (drawn.size - 1), 0.5 / drawn.size, 1 - 0.5 / drawn.size)
     bias = ndtri(below)
     shifted = bias + ndtri(levels)
-    return np.asarray(ndtr(bias + shifted / (1 - acceleration * shifted)), dtype=np.float64)
+    level = ndtr(bias + shifted / (1 - acceleration * shifted))
+    corrected = np.empty_like(drawn)
+    corrected[order] = np.interp(level * (drawn.size - 1), places, drawn[order])
+    return corrected

@@ -13,7 +13,7 @@ from bench.tables.facts import Bounds, ColumnFacts
 from bench.tables.frames import ScoreArrays
 from reports.model import Scale
 
-_SCOPE_LABELS = {"all": "all genes", "de20": "DE20", "de40": "DE40", "de20_other": "DE20, others"}
+SCOPE_LABELS = {"all": "all genes", "de20": "DE20", "de40": "DE40", "de20_other": "DE20, others"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def measure_columns(
 ) -> list[MeasuredColumn]:
     """Every scored column: all genes first, then DE20, DE40 and other gene sets; within them in the order of facts."""
     found = [(fact, genes) for fact in facts for genes in arrays.scopes.get(fact.metric, ())]
-    scopes = dict.fromkeys([*_SCOPE_LABELS, *(genes for _, genes in found)])
+    scopes = dict.fromkeys([*SCOPE_LABELS, *(genes for _, genes in found)])
     return [_measure(arrays, fact, genes, bounds, scale) for scope in scopes for fact, genes in found if genes == scope]
 
 
@@ -107,7 +107,7 @@ def _measure(arrays: ScoreArrays, fact: ColumnFacts, genes: str, bounds: Bounds,
         width = span.negative - span.positive or math.nan
         values = {name: (span.negative - fact.losses(array)) / width for name, array in values.items()}
         fact = replace(fact, better="higher", perfect=math.nan)
-    return MeasuredColumn(fact, genes, _SCOPE_LABELS.get(genes, genes), span, values, scale)
+    return MeasuredColumn(fact, genes, SCOPE_LABELS.get(genes, genes), span, values, scale)
 
 
 def _control_range(arrays: ScoreArrays, fact: ColumnFacts, genes: str, bounds: Bounds) -> ControlRange:

@@ -39,6 +39,7 @@ def comparison_table(
     seed: int = 0,
     protocol_text: str = "",
     provenance: Mapping[str, str] | None = None,
+    simulated: bool = False,
 ) -> Comparison:
     """Compare every method, and the control, with a reference method under every metric.
 
@@ -48,7 +49,7 @@ def comparison_table(
 
     Parameters
     ----------
-    scores, facts, unsupported, conditions, bounds, methods, protocol_text, provenance
+    scores, facts, unsupported, conditions, bounds, methods, protocol_text, provenance, simulated
         As in :func:`bench.tables.scores.score_table`.
     reference
         The method to compare with, as a rule the best simple baseline.
@@ -87,7 +88,7 @@ def comparison_table(
         )
         sections.append(Section(column, differences))
     return Comparison(
-        source=source_of(arrays, protocol_text, provenance),
+        source=source_of(arrays, protocol_text, provenance, simulated=simulated),
         reference=reference,
         n_conditions=len(arrays.conditions),
         confidence=_CONFIDENCE,

@@ -35,6 +35,7 @@ def score_table(
     scale: Scale = "raw",
     protocol_text: str = "",
     provenance: Mapping[str, str] | None = None,
+    simulated: bool = False,
 ) -> Table:
     """Build the table of one task under one protocol.
 
@@ -67,6 +68,8 @@ def score_table(
         What the protocol does, shown under the table.
     provenance
         Further (name, value) pairs that enter the hash and the provenance comment.
+    simulated
+        Whether the scored cells come from a simulation; the table says so.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def score_table(
         )
         rows.append(Row(name, bounds.kind(name), cells, marks))
     return Table(
-        source=source_of(arrays, protocol_text, provenance),
+        source=source_of(arrays, protocol_text, provenance, simulated=simulated),
         n_conditions=len(arrays.conditions),
         spread=spread,
         scale=scale,
@@ -103,11 +106,13 @@ def score_table(
     )
 
 
-def source_of(arrays: ScoreArrays, protocol_text: str, provenance: Mapping[str, str] | None) -> Source:
+def source_of(
+    arrays: ScoreArrays, protocol_text: str, provenance: Mapping[str, str] | None, *, simulated: bool
+) -> Source:
     """Provenance of a report on these scores."""
     details = dict(provenance or {})
     content = {"scores": arrays.hash, "protocol_text": protocol_text, "details": details}
-    return Source(arrays.task, arrays.protocol, protocol_text, hash_json(content), tuple(details.items()))
+    return Source(arrays.task, arrays.protocol, protocol_text, hash_json(content), tuple(details.items()), simulated)
 
 
 def row_names(

@@ -73,7 +73,7 @@ def test_the_papers_tasks_are_clean_by_their_split_and_say_what_to_do_for_the_re
     assert audit.clean
     missing = finding(audit, "data set")
     assert missing.level == "unknown"
-    assert "bench data import" in missing.detail
+    assert "bench data fetch" in missing.detail
     assert audit.data_hash is None
     assert [part.cells for part in audit.parts] == [None, None, None]
 

@@ -111,6 +111,8 @@ def test_the_tables_are_written_in_every_form(results):
     latex = (results / "tables" / f"{TASK}.calibrated.tex").read_text()
     assert "\\toprule" in latex
     assert "% provenance: " in latex
+    assert "simulated data" in latex
+    assert "no number here is comparable with one measured on a real screen" in " ".join(latex.split())
 
 
 def test_finished_work_is_not_done_again(results, capsys):
@@ -254,7 +256,7 @@ def test_bad_predictions_leave_nothing_behind(results, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["run", "--task", "norman_double"], 3, "bench data import"),
+        (["run", "--task", "norman_double"], 3, "bench data fetch"),
         (["run", "--task", "norman_dubble"], 2, "closest: norman_double"),
         (["run", "--task", TASK, "--method", "lineal"], 2, "closest: linear"),
         (["run", "--task", TASK, "--protocol", "calibrate"], 2, "calibrated@1"),

@@ -11,6 +11,7 @@ import pytest
 from bench.cli import main
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
+DOLORIS = "doloris[nfe=5,size=small,steps=20]"
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the real screens in ../shared/data are not here")
 
 
@@ -29,10 +30,10 @@ SCREENS = {
         ("--keep", "single_guide"),
         ("--kind", "unseen_gene", "--test", "0.3"),
         "unseen_gene",
-        ("control", "linear", "random-cells"),
+        ("control", "linear", "random-cells", DOLORIS),
     ),
     "norman_subset": Screen(
-        "norman2019_k562_subset.h5ad", (), ("--kind", "double_gene"), "double_gene", ("control", "additive")
+        "norman2019_k562_subset.h5ad", (), ("--kind", "double_gene"), "double_gene", ("control", "additive", DOLORIS)
     ),
     "kang": Screen(
         "kang2018_pbmc_ifnb.h5ad",
@@ -42,7 +43,7 @@ SCREENS = {
         ),
         ("--kind", "unseen_covariate", "--cell-type", "CD4 Naive T", "--cell-type", "B", "--min-cells", "40"),
         "unseen_covariate",
-        ("control", "additive"),
+        ("control", "additive", DOLORIS),
     ),
     "datlinger": Screen(
         "datlinger2021_jurkat_tcr.h5ad",
@@ -70,6 +71,7 @@ def test_a_real_screen_goes_from_the_file_to_the_table(name, tmp_path, capsys):
     table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out), comment="#")
     energy = table[(table["metric"] == "e_distance_u") & (table["genes"] == "all")].set_index("method")
     assert set(energy.index) == {"technical duplicate", *screen.methods}
+    assert energy["mean"].notna().all()
     assert energy.loc["technical duplicate", "mean"] < energy.loc["control", "mean"]
 
 

@@ -48,6 +48,14 @@ def test_nothing_named_means_all_methods_that_run_by_default():
     assert [entry.name for entry in find_methods([])] == expected
 
 
+def test_groups_stand_for_several_methods():
+    assert [entry.name for entry in find_methods(["all"])] == list(builtin_methods())
+    baselines = [entry.name for entry in find_methods(["baselines", "doloris"])]
+    assert baselines == [
+        *("additive", "control", "linear", "matching-mean", "perturbed-mean", "random-cells", "doloris")
+    ]
+
+
 def test_methods_come_in_the_order_named_and_once():
     assert [entry.name for entry in find_methods(["linear", "control", "linear"])] == ["linear", "control"]
 

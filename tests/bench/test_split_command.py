@@ -89,7 +89,7 @@ def test_control_fractions_that_do_not_add_up_are_refused():
 
 
 def test_a_data_set_that_is_not_there_says_what_to_do():
-    with pytest.raises(DatasetMissing, match="bench data import"):
+    with pytest.raises(DatasetMissing, match="bench data fetch adamson"):
         split("adamson")
 
 
@@ -125,7 +125,7 @@ def test_tasks_are_listed_with_what_is_there_and_what_to_do(capsys):
     assert tasks("--json") == 0
     rows = {row["task"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["norman_double"]["data"] == "not here"
-    assert "bench data import" in rows["norman_double"]["remedy"]
+    assert "bench data fetch" in rows["norman_double"]["remedy"]
     assert (rows["norman_double"]["test"], rows["norman_double"]["kind"]) == (131, "double_gene")
     assert rows["sim_single"]["data"] == "simulated on first use"
     assert rows["sim_single"]["remedy"] == ""

@@ -133,6 +133,34 @@ def test_the_whole_comparison_rarely_sees_a_difference_that_is_not_there():
     assert 0.02 < shown / 300 < 0.1
 
 
+def test_a_lucky_seed_is_not_taken_for_a_better_method():
+    """Wilcoxon's test over conditions is blind to seeds; the interval is not, and a verdict needs both."""
+    rng = np.random.default_rng(3)
+    by_wilcoxon = by_both = 0
+    for _ in range(400):
+        conditions = rng.normal(size=40)
+        a, b = (conditions + rng.normal(0, 0.5, (3, 1)) + rng.normal(0, 0.5, (3, 40)) for _ in range(2))
+        result = compare(a, b, replicates=500)
+        by_wilcoxon += result.p < 0.05
+        by_both += result.p < 0.05 and result.low * result.high > 0
+    assert by_wilcoxon / 400 > 0.5
+    assert by_both / 400 < 0.07  # binomial standard error 1.1 %
+
+
+def test_few_of_the_differences_shown_are_false():
+    """Twenty methods, five of them different: the share of false ones among those shown is 5 % at most on average."""
+    rng = np.random.default_rng(5)
+    shares = []
+    for _ in range(40):
+        effects = np.where(np.arange(20) < 5, 0.6, 0.0)
+        results = [compare(rng.normal(effect, 1, (1, 40)), np.zeros((1, 40)), replicates=300) for effect in effects]
+        adjusted = adjust_p(np.array([result.p for result in results]))
+        shown = (adjusted < 0.05) & np.array([result.low * result.high > 0 for result in results])
+        shares.append(shown[5:].sum() / max(shown.sum(), 1))
+        assert shown[:5].any()
+    assert np.mean(shares) < 0.06  # standard error 1.2 %
+
+
 def test_comparing_different_conditions_is_refused():
     with pytest.raises(ValueError, match="same conditions"):
         compare(np.zeros((1, 2)), np.zeros((1, 3)))

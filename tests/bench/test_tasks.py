@@ -97,7 +97,7 @@ def test_a_fold_without_controls_is_refused_before_anything_runs(tmp_path):
 
 
 def test_a_task_without_its_data_set_says_what_to_do():
-    with pytest.raises(DatasetMissing, match=r"bench data import .* --name norman"):
+    with pytest.raises(DatasetMissing, match="bench data fetch norman"):
         open_task("norman_double")
 
 

@@ -73,7 +73,8 @@ def wait(device: torch.device) -> None:
 
 @pytest.mark.parametrize("make", [paper, released, corrected])
 def test_a_training_step(make: Callable[[], DolorisConfig], screen: TrainingCells, device: torch.device) -> None:
-    config = replace(make(), effect="none", mask="none", values="raw", scaling="max", perturbation_dropout=0.0)
+    changes = {"effect": "none", "mask": "none", "values": "raw", "scaling": "max", "unknown_genes": "refuse"}
+    config = replace(make(), **changes, perturbation_dropout=0.0)
     rng = np.random.default_rng(0)
     edges = torch.from_numpy(rng.integers(0, GENES, (2, GENES * EDGES)))
     features = torch.from_numpy(rng.standard_normal((GENES, config.n_features)).astype(np.float32))

@@ -7,7 +7,7 @@ import pytest
 from doloris_scenes import GENES, drug_screen, module_effect, screen, tiny
 
 from doloris import Perturbation, Priors, TrainingCells
-from doloris.effects import fit_effects, observed_effects
+from doloris.effects import _left_out_error, _left_out_residuals, fit_effects, observed_effects
 from doloris.errors import UnknownPerturbation
 from doloris.moments import expressed_moments
 
@@ -96,3 +96,21 @@ def test_a_drug_at_an_unseen_dose_lies_between_the_trained_ones():
         np.linalg.norm(model.predict([Perturbation(drug=0, dose=dose)]).value) for dose in (100.0, 1000.0, 10_000.0)
     )
     assert min(low, high) * 0.5 < middle < max(low, high) * 1.2
+
+
+def test_the_left_out_error_equals_that_of_models_refitted_without_each_block():
+    rng = np.random.default_rng(0)
+    design = rng.standard_normal((6, 6))
+    covariance = design @ design.T + np.eye(6)
+    observed = rng.standard_normal((6, 9))
+    members = [(0, 1), (0, 1), (2,), (3, 4, 5), (3, 4, 5), (3, 4, 5)]
+    blocks = [(np.array(block), np.flatnonzero(np.array(block) == row)) for row, block in enumerate(members)]
+    refitted = np.empty_like(observed)
+    for row, block in enumerate(members):
+        kept = [other for other in range(6) if other not in block]
+        weights = np.linalg.solve(covariance[np.ix_(kept, kept)], covariance[kept, row])
+        refitted[row] = observed[row] - weights @ observed[kept]
+    precision = np.linalg.inv(covariance)
+    np.testing.assert_allclose(_left_out_residuals(precision, observed, blocks), refitted)
+    error = _left_out_error(precision, observed @ observed.T, blocks)
+    assert error == pytest.approx(np.square(refitted).sum())

@@ -301,8 +301,8 @@ def test_a_condition_hidden_from_the_network_gives_the_same_prediction_for_every
     asked = [Perturbation(genes=("G0",)), Perturbation(genes=("G1",))]
     rows = condition_rows(asked, {"G0": 0, "G1": 1}, torch.device("cpu"))
     with torch.no_grad():
-        seen = conditioning(rows, conditioning.encode_graph(), treated=True)
-        hidden = conditioning(rows.hidden(torch.tensor([True, True])), conditioning.encode_graph(), treated=True)
+        seen = conditioning(rows, conditioning.encode_graph())
+        hidden = conditioning(rows.hidden(torch.tensor([True, True])), conditioning.encode_graph())
     assert not torch.allclose(seen[0], seen[1])
     torch.testing.assert_close(hidden[0], hidden[1])
 

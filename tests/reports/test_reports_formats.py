@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -188,3 +189,13 @@ def test_small_p_values_are_bounded_not_zero():
 
 def test_an_awkward_name_is_in_the_csv_as_it_is():
     assert AWKWARD in {line["method"] for line in csv.DictReader(io.StringIO(to_csv(paper_table())))}
+
+
+@pytest.mark.parametrize("report", [paper_table(), paper_comparison()], ids=["table", "comparison"])
+def test_every_format_says_that_data_are_simulated(report):
+    simulated = replace(report, source=replace(report.source, simulated=True))
+    for written in (latex_table, to_markdown, plain_text):
+        assert "simulated data" in " ".join(written(simulated).split())
+        assert "simulated data" not in written(report)
+    for made, expected in ((simulated, "true"), (report, "false")):
+        assert {line["simulated"] for line in csv.DictReader(io.StringIO(to_csv(made)))} == {expected}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+
+from bench.paths import splits_dir
+from methods.conditions import treatment_condition
 
 
 @cache
@@ -40,6 +44,19 @@ def sciplex_drugs() -> tuple[tuple[str, str, bool], ...]:
     """
     rows = _rows("sciplex3_drugs.csv")
     return tuple((row["name"], row["smiles"], row["out_of_distribution"] == "yes") for row in rows)
+
+
+@cache
+def sciplex_cells() -> Mapping[str, int]:
+    """Cells of every (drug, dose, cell line) group of sci-Plex 3 at 24 h, by condition key."""
+    text = (splits_dir() / "facts" / "sciplex3_groups.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {
+        treatment_condition(row["condition"], dose=float(row["dose"]), cell_type=row["cell_type"]).key: int(
+            row["cells"]
+        )
+        for row in rows
+    }
 
 
 @cache

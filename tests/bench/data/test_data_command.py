@@ -90,7 +90,7 @@ class TestCacheCommands:
         assert "mine there 40 12 3 gene" in said
         assert "norman missing" in said
         assert "sim_double_tiny made on first use" in said
-        assert "python -m bench data import perturb_processed.h5ad --name norman" in said
+        assert "python -m bench data fetch norman" in said
 
     def test_list_goes_on_past_a_damaged_file(self, capsys: pytest.CaptureFixture[str]) -> None:
         dataset_path("broken").write_bytes(b"broken")

@@ -16,7 +16,6 @@ from screen_files import canonical_drug_screen, canonical_genes_screen, scpertur
 
 from bench.data import dataset as module
 from bench.data.canonical import content_hash, write_dataset
-from bench.data.catalog import KNOWN
 from bench.data.dataset import (
     imported_names,
     open_dataset,
@@ -75,13 +74,11 @@ def test_a_data_set_without_counts_has_no_counts_layer(cache: Path) -> None:
 
 @pytest.mark.usefixtures("cache")
 def test_a_known_data_set_that_is_missing_comes_with_instructions() -> None:
-    with pytest.raises(
-        DatasetMissing, match=r"6154020 .*`python -m bench data import perturb_processed.h5ad --name norman`"
-    ):
+    with pytest.raises(DatasetMissing, match=r"`python -m bench data fetch norman` .*norman.zip from .*6154020"):
         open_dataset("norman")
     with pytest.raises(DatasetMissing, match="6154417"):
         open_dataset("adamson")
-    with pytest.raises(DatasetMissing, match=r"scPerturb.*--name sciplex3 --keep time=24 --drop-unlabelled"):
+    with pytest.raises(DatasetMissing, match=r"zenodo.*`python -m bench data fetch sciplex3 --from FOLDER`"):
         open_dataset("sciplex3")
 
 
@@ -215,12 +212,6 @@ def test_two_that_want_a_simulation_at_once_both_get_it(toy_simulation: list[str
     assert len({dataset.hash for dataset in opened}) == 1
     assert [path.name for path in dataset_path("sim_toy").parent.iterdir()] == ["sim_toy.h5ad"]
     assert toy_simulation
-
-
-def test_every_known_data_set_says_what_to_fetch_and_type() -> None:
-    for name, source in KNOWN.items():
-        for way in source.ways:
-            assert f"`python -m bench data import {way.file} --name {name}" in source.instructions(name)
 
 
 def test_reading_a_file_by_path_needs_no_cache(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_doubles_have_both_of_their_singles():
     [
         ("sim_single_full", 86 + 1, 65_000, 5000),
         ("sim_double_full", 105 + 131 + 1, 91_000, 5000),
-        ("sim_drug_full", 187 * 12 + 3, 580_000, 2000),
+        ("sim_drug_full", 187 * 12 + 3, 685_000, 2000),
     ],
 )
 def test_a_full_screen_has_the_shape_of_the_published_one(name, n_conditions, n_cells, n_genes):

@@ -1,0 +1,1 @@
+"""What the paper reports, run and typeset by one command."""

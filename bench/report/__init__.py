@@ -1,0 +1,1 @@
+"""Gathers what the HTML report shows; ``reports/html`` lays it out."""

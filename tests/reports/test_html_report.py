@@ -1,0 +1,105 @@
+"""The HTML report as a file: self-contained, closed to the network, and nothing in the data can become markup."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+from html_examples import HOSTILE, hostile_report
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.html.page import embedded_json, html_report
+from reports.html.payload import payload
+
+PAGE = html_report(hostile_report())
+
+
+class Elements(HTMLParser):
+    """Start tags of a page with their attributes, and what stands in scripts and styles."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.texts, self._open = [], {}, None
+        self.feed(PAGE)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        self._open = (tag, dict(attrs).get("id"))
+
+    def handle_endtag(self, tag):
+        self._open = None
+
+    def handle_data(self, data):
+        if self._open:
+            self.texts[self._open] = self.texts.get(self._open, "") + data
+
+
+ELEMENTS = Elements()
+
+
+@given(st.dictionaries(st.text(), st.lists(st.text() | st.integers() | st.none())))
+def test_embedded_json_reads_back_and_holds_nothing_that_ends_an_element(content):
+    text = embedded_json(content)
+    assert not re.search("[<>&\u2028\u2029]", text)
+    assert json.loads(text) == content
+
+
+def test_hostile_names_add_no_element():
+    tags = [tag for tag, _ in ELEMENTS.found]
+    assert tags.count("script") == 2
+    assert "img" not in tags
+    assert json.loads(ELEMENTS.texts["script", "data"])["title"] == HOSTILE
+
+
+def test_nothing_is_loaded_from_anywhere():
+    assert not [
+        attributes for _, attributes in ELEMENTS.found if attributes.keys() & {"src", "href", "srcset", "action"}
+    ]
+    style = ELEMENTS.texts["style", None]
+    assert "url(" not in style
+    assert "@import" not in style
+    policy = next(a["content"] for _, a in ELEMENTS.found if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none';")
+
+
+def test_the_policy_lets_run_exactly_the_script_and_the_style_of_the_page():
+    policy = next(a["content"] for _, a in ELEMENTS.found if a.get("http-equiv") == "Content-Security-Policy")
+    for directive, text in (
+        ("script-src", ELEMENTS.texts["script", None]),
+        ("style-src", ELEMENTS.texts["style", None]),
+    ):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}';" in policy
+
+
+def test_the_script_makes_no_markup_of_text():
+    script = ELEMENTS.texts["script", None]
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|fetch\(|XMLHttp", script
+    )
+
+
+def test_the_same_report_gives_the_same_page():
+    assert html_report(hostile_report()) == PAGE
+
+
+def test_numbers_that_do_not_exist_are_null_and_the_others_keep_five_digits():
+    content = payload(hostile_report())
+    assert content["runs"][0]["gibibytes"] is None
+    (board,) = content["boards"]
+    assert board["values"][0]["rows"]["doloris"] == [0.5, 0.25, None]
+    assert board["rows"][2]["cells"][0][0] == 0.0336
+    absent = next(row for row in board["rows"] if row["name"] == "cpa")
+    assert absent["cells"] == [None] * 9
+
+
+def test_a_browser_shows_hostile_names_as_text(browser, tmp_path):
+    path = tmp_path / "hostile.html"
+    path.write_text(PAGE, encoding="utf-8")
+    browser.get(path.as_uri())
+    assert browser.title != "taken"
+    assert browser.find_element("css selector", "h1").text.split() == HOSTILE.replace("\u2028", " ").split()
+    assert browser.find_element("css selector", "#detail h3").text.startswith("</script>")
+    assert browser.get_log("browser") == []

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.atomic import write_text
 from bench.console import console
 from bench.leaderboard import Leaderboard
+from reports.html_table import to_html
 from reports.latex import latex_table
 from reports.markdown import to_markdown
 from reports.model import Comparison, Report, Spread, Table
@@ -20,6 +21,7 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
     "markdown": to_markdown,
     "csv": to_csv,
     "latex": latex_table,
+    "html": to_html,
 }
 ENDINGS: Mapping[str, str] = {"markdown": "md", "csv": "csv", "latex": "tex"}
 

@@ -61,11 +61,13 @@ def published_scores() -> pd.DataFrame:
 def method_of(label: str, published: pd.DataFrame) -> str:
     """The paper's method that a label of ours belongs to; empty if the paper has none of the kind.
 
-    A variant is named by its method and what is different, ``gears-coexpr``; letter case does not matter.
+    A variant is named by its method and what is different, ``gears-coexpr``, ``doloris+trrust``, ``doloris[nfe=1]``;
+    letter case does not matter.
     """
     names = sorted(published["method"].unique(), key=len, reverse=True)
     plain = label.lower()
-    return next((name for name in names if plain == name.lower() or plain.startswith(f"{name.lower()}-")), "")
+    marks = ("-", "+", "[")
+    return next((n for n in names if plain == n.lower() or plain.startswith(tuple(n.lower() + m for m in marks))), "")
 
 
 def side_by_side(ours: pd.DataFrame) -> pd.DataFrame:

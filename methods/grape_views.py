@@ -70,10 +70,9 @@ def _responses(cells: TrainingCells, n_components: int) -> np.ndarray:
 def _coexpression(cells: TrainingCells, n_components: int) -> np.ndarray:
     """Components of the standardised controls, centred per cell type: (n_genes, <= n_components)."""
     blocks = []
-    for condition in cells.conditions:
-        if condition.is_control:
-            values = cells.matrix[cells.rows_of(condition)[:_MOST_CONTROLS]].toarray().astype(np.float64)
-            blocks.append(values - values.mean(axis=0))
+    for controls in cells.control_cells(most=_MOST_CONTROLS).values():
+        values = controls.astype(np.float64)
+        blocks.append(values - values.mean(axis=0))
     values = np.concatenate(blocks)[:_MOST_CONTROLS]
     spread = values.std(axis=0)
     return _components(np.divide(values, spread, out=np.zeros_like(values), where=spread > 0), n_components)
@@ -83,10 +82,11 @@ def _components(rows: np.ndarray, n_components: int) -> np.ndarray:
     """Scores of the columns on the leading components of a matrix: (n_columns, <= n_components)."""
     from scipy.sparse.linalg import svds
 
-    rank = min(n_components, *(size - 1 for size in rows.shape))
-    if rank < 1:
-        raise Unsupported("too few conditions, controls or genes for gene vectors to be made of them")
-    _, singular, loadings = svds(rows, k=rank, v0=np.ones(min(rows.shape)))
+    smallest = min(rows.shape)
+    if n_components < smallest:
+        _, singular, loadings = svds(rows, k=n_components, v0=np.ones(smallest))
+    else:
+        _, singular, loadings = np.linalg.svd(rows, full_matrices=False)
     scores: np.ndarray = (singular[:, None] * loadings).T
     return scores
 

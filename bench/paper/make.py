@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from bench.atomic import write_text
 from bench.evaluator import Evaluator
@@ -15,11 +18,14 @@ from bench.output import TaskReports
 from bench.paper.plan import PROTOCOLS, OpenedTask
 from bench.paper.typeset import typeset
 from bench.protocols import get_protocol
+from bench.published import side_by_side
 from bench.report.build import build_report
 from bench.store import RunRecord
 from reports.html.page import html_report
 from reports.model import Report
 from reports.paper import PaperFigure, PaperSection, paper_document
+from reports.published import published_table
+from reports.tidy import to_csv
 
 TITLE = "Tables and figures of the Doloris paper, computed anew"
 _FIGURE_PROTOCOLS = ("paper", "calibrated")
@@ -72,12 +78,13 @@ def make_paper(runs: Sequence[PaperRuns], folder: Path) -> PaperFiles:
     outcomes = _figures(runs, folder / "figures")
     sections, files = [], []
     for one in runs:
-        tables, written = _tables(one, folder / "tables")
+        tables, measured, written = _tables(one, folder / "tables")
         files += written
         sections.append(
             PaperSection(
                 title=f"The paper's Table {one.opened.paper.table}: {one.opened.paper.title}",
                 text=_introduction(one.opened),
+                fragments=(published_table(side_by_side(measured), placement="H"),),
                 reports=tables,
                 figures=_shown(outcomes, one.opened.task.name, folder),
             )
@@ -116,17 +123,20 @@ def _introduction(opened: OpenedTask) -> str:
     )
 
 
-def _tables(one: PaperRuns, folder: Path) -> tuple[tuple[Report, ...], list[Path]]:
+def _tables(one: PaperRuns, folder: Path) -> tuple[tuple[Report, ...], pd.DataFrame, list[Path]]:
+    """What is set, every number under every protocol, and the files."""
     shown: list[Report] = []
+    measured: list[pd.DataFrame] = []
     written: list[Path] = []
     for name in PROTOCOLS:
         board = Leaderboard(one.evaluator, get_protocol(name), one.records)
         reports = TaskReports.of(board, spread="conditions", reference=None)
         written += reports.write(folder)
+        measured.append(pd.read_csv(io.StringIO(to_csv(reports.every_metric)), keep_default_na=False, na_values=[""]))
         shown.append(reports.table)
         if name == "calibrated" and reports.comparison is not None:
             shown.append(reports.comparison)
-    return tuple(shown), written
+    return tuple(shown), pd.concat(measured, ignore_index=True), written
 
 
 def _figures(runs: Sequence[PaperRuns], folder: Path) -> list[FigureOutcome]:

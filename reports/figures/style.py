@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 TRUTH = "#4D4D4D"
 QUIET = "#8C8C8C"
+_HEADING_CHARACTERS = 20  # to the inch, at the heading's size
 TEXT_WIDTH = 7.0  # inches; what a page of a paper leaves
 
 # Entries that would say when and with what a file was written.
@@ -45,6 +47,7 @@ _RC: Mapping[str, object] = {
     "figure.dpi": 100,
     "savefig.dpi": 220,
     "pdf.fonttype": 42,  # text stays text
+    "text.parse_math": False,  # a dollar sign in a gene's name is a dollar sign
 }
 
 
@@ -98,7 +101,9 @@ def canvas(
     rows = max(1, -(-n_panels // columns))
     figure = Figure(figsize=(width, height * rows + 0.3), layout="constrained")
     if heading:
-        figure.suptitle(heading, x=0.01, ha="left", fontsize=6.5, color=QUIET, wrap=True)
+        # Not matplotlib's own wrapping, which reads dollar signs as mathematics whatever it is told.
+        text = textwrap.fill(heading, int(_HEADING_CHARACTERS * width))
+        figure.suptitle(text, x=0.01, ha="left", fontsize=6.5, color=QUIET)
     axes = [figure.add_subplot(rows, columns, index + 1) for index in range(n_panels)]
     return figure, axes
 

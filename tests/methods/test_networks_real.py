@@ -1,4 +1,4 @@
-"""The three autoencoders on a corner of real screens, a second or two each."""
+"""The networks on a corner of real screens, a second or two each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from network_scenes import ask, fitted, shrunk
 from methods.base import Resources, TrainingData
 from methods.chemcpa import ChemCpa
 from methods.conditions import Modality, TaskKind, parse_key
+from methods.grape import Grape
 from methods.graphvci import GraphVci, GraphVciEmb
+from methods.scgpt import Scgpt
+from methods.scgpt_settings import ScgptTraining
 from methods.sclambda import ScLambda
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -100,6 +103,9 @@ def papalexi():
 
 
 FEW = {"hidden": 64, "batch_size": 64}
+SHORT = ScgptTraining(
+    learning_rate=2e-3, decay=0.9, warm_up=20, epochs=20, batch_size=16, sequence_length=64, precision="float32"
+)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +134,15 @@ def test_the_response_of_b_cells_to_interferon_is_closer_than_control(kang, cls,
     assert model < 0.5 * control
 
 
-def test_the_knock_out_of_an_unseen_signalling_gene_is_closer_than_control(papalexi):
+@pytest.mark.parametrize(
+    ("cls", "settings"),
+    [
+        (GraphVciEmb, {"latent": 32, "epochs": 60, **FEW}),
+        (Scgpt, {"scratch_training": SHORT}),
+        (Grape, {"width": 32, "output_width": 32, "least_steps": 120}),
+    ],
+)
+def test_the_knock_out_of_an_unseen_signalling_gene_is_closer_than_control(papalexi, cls, settings):
     train, means = papalexi
-    model, control = errors(GraphVciEmb, {"latent": 32, "epochs": 60, **FEW}, train, means, "STAT1")
+    model, control = errors(cls, settings, train, means, "STAT1")
     assert model < control

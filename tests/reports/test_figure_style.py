@@ -4,9 +4,13 @@ from itertools import combinations
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from report_examples import AWKWARD
 
+from reports.figures.costs import score_by_cost
+from reports.figures.intra_distance import intra_distance
 from reports.figures.style import COLOURS, canvas, looks, plain_log, save, style
 
 # Machado, Oliveira & Fernandes 2009, severity 1: linear RGB as seen with each deficiency.
@@ -56,3 +60,15 @@ def test_a_logarithmic_axis_has_plain_numbers_even_within_a_decade(tmp_path):
     labels = [label.get_text() for label in axis.get_xticklabels()]
     assert len([label for label in labels if 42 <= float(label) <= 90]) >= 2
     assert all("10^" not in label for label in labels)
+
+
+def test_names_are_never_read_as_markup(tmp_path):
+    name = rf"$\nonsense{{$ {AWKWARD.replace(chr(0x4E01), '')} $5^_"
+    frame = pd.DataFrame({"task": name, "method": [name, name], "condition": ["A", "B"], "intra_distance": [1.0, 2.0]})
+    figure = intra_distance(frame, name)
+    save(figure, tmp_path / "names.pdf", "pdf")
+    assert name in [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    row = {"task": name, "method": name, "metric": name, "genes": name, "better": "lower"}
+    costs = pd.DataFrame([{**row, "value": 1.0, "seconds": 2.0, "gibibytes": 0.5}])
+    save(score_by_cost(costs, name), tmp_path / "costs.png", "png")
+    assert (tmp_path / "costs.png").stat().st_size > 1000

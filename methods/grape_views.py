@@ -82,10 +82,11 @@ def _components(rows: np.ndarray, n_components: int) -> np.ndarray:
     """Scores of the columns on the leading components of a matrix: (n_columns, <= n_components)."""
     from scipy.sparse.linalg import svds
 
-    rank = min(n_components, *(size - 1 for size in rows.shape))
-    if rank < 1:
-        raise Unsupported("too few conditions, controls or genes for gene vectors to be made of them")
-    _, singular, loadings = svds(rows, k=rank, v0=np.ones(min(rows.shape)))
+    smallest = min(rows.shape)
+    if n_components < smallest:
+        _, singular, loadings = svds(rows, k=n_components, v0=np.ones(smallest))
+    else:
+        _, singular, loadings = np.linalg.svd(rows, full_matrices=False)
     scores: np.ndarray = (singular[:, None] * loadings).T
     return scores
 

@@ -85,7 +85,7 @@ def test_the_same_report_gives_the_same_page():
     assert html_report(hostile_report()) == PAGE
 
 
-def test_numbers_that_do_not_exist_are_null_and_the_others_keep_five_digits():
+def test_numbers_that_do_not_exist_are_null_and_the_others_are_kept():
     content = payload(hostile_report())
     assert content["runs"][0]["gibibytes"] is None
     (board,) = content["boards"]

@@ -12,7 +12,7 @@ from bench.metrics.declare import Metric
 from bench.protocols import Protocol
 from bench.scoring import CONTROL_CELLS, ORACLE, TECHNICAL_DUPLICATE
 from bench.store import RunRecord, Store
-from bench.tables import Bounds, ColumnFacts, comparison_table, score_table
+from bench.tables import Bounds, ColumnFacts, comparison_table, rank_table, score_table
 from bench.tasks import Task
 from reports.model import Comparison, Spread, Table
 
@@ -54,6 +54,20 @@ class Leaderboard:
             method_notes=self._notes,
             spread=spread,
             protocol_text=self._protocol_text,
+            provenance=self._provenance,
+            simulated=self.evaluator.task.dataset.simulated,
+        )
+
+    def ranks(self) -> Table:
+        """The table of mean ranks over conditions, headline columns."""
+        return rank_table(
+            self._headline,
+            self.facts,
+            unsupported=self._unsupported,
+            conditions=self.conditions,
+            bounds=self.bounds,
+            method_notes=self._notes,
+            protocol_text=f"{self.protocol.summary} Every choice: `{self._explained}`.{self._simulated}",
             provenance=self._provenance,
             simulated=self.evaluator.task.dataset.simulated,
         )

@@ -111,6 +111,14 @@ def _environment_of(method: MethodEntry) -> dict[str, str] | None:
     return {"name": name, "lock": get_environment(name).lock.digest}
 
 
+def _environment_versions(method: MethodEntry) -> dict[str, str]:
+    """Versions in the isolated environment a method ran in; empty where it ran in the main one."""
+    if method.cls.environment is None:
+        return {}
+    versions: dict[str, str] = get_environment(method.cls.environment).record.get("versions", {})
+    return versions
+
+
 def refusal_of(method: MethodEntry, task: Task) -> str | None:
     """Why a method is not started on a task; ``None`` when it is."""
     if task.split.kind not in method.cls.tasks:
@@ -228,6 +236,7 @@ def _record(
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds_since_start": round(time.time() - started, 3),
         "provenance": provenance(),
+        "environment_versions": _environment_versions(run.method),
         "task_source": run.task.split.source,
         "method_module": run.method.module,
         "method_name": run.method.name,

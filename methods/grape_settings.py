@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -62,6 +62,9 @@ class GrapeSettings:
     shared_dropout
         All passes of a step share the dropout masks of the attention layers, so that what does not depend on the
         perturbation is computed once. Always so here; the release draws masks for every pass.
+    running_moments
+        Whether predictions are normalised by running moments of the training passes, as released. Those are of other
+        weights, of another graph and of passes with dropout; a pass has all genes, so its own moments are at hand.
     biotypes
         ``"names"`` tells non-coding genes by their symbols, for lack of an annotation; ``"coding"`` takes all
         genes for coding ones. The release asks a service of Ensembl, and leaves out genes that it does not
@@ -90,8 +93,9 @@ class GrapeSettings:
     view_scale: float | None = 0.3
     reference_panel: int | None = 5000
     conditions_per_batch: int | None = 4
-    least_steps: int = 200
+    least_steps: int = 150
     shared_dropout: Literal[True] = True
+    running_moments: bool = False
     biotypes: Literal["names", "coding"] = "names"
 
     @property
@@ -102,3 +106,15 @@ class GrapeSettings:
     def threshold_scale(self, n_genes: int) -> float:
         """Factor of the two thresholds on rows of length 1 for a panel of this many genes."""
         return 1.0 if self.reference_panel is None else (self.reference_panel / n_genes) ** 0.5
+
+    def with_steps(self, steps: int) -> GrapeSettings:
+        """The same with at least so many training steps; 0 leaves them.
+
+        Raises
+        ------
+        ValueError
+            If the number is negative.
+        """
+        if steps < 0:
+            raise ValueError(f"least_steps={steps}: give 0 for the preset's or a number above it")
+        return replace(self, least_steps=steps or self.least_steps)

@@ -70,10 +70,9 @@ def _responses(cells: TrainingCells, n_components: int) -> np.ndarray:
 def _coexpression(cells: TrainingCells, n_components: int) -> np.ndarray:
     """Components of the standardised controls, centred per cell type: (n_genes, <= n_components)."""
     blocks = []
-    for condition in cells.conditions:
-        if condition.is_control:
-            values = cells.matrix[cells.rows_of(condition)[:_MOST_CONTROLS]].toarray().astype(np.float64)
-            blocks.append(values - values.mean(axis=0))
+    for controls in cells.control_cells(most=_MOST_CONTROLS).values():
+        values = controls.astype(np.float64)
+        blocks.append(values - values.mean(axis=0))
     values = np.concatenate(blocks)[:_MOST_CONTROLS]
     spread = values.std(axis=0)
     return _components(np.divide(values, spread, out=np.zeros_like(values), where=spread > 0), n_components)

@@ -24,6 +24,20 @@ class NetworkConfig:
 
 
 Config = TypeVar("Config", bound=NetworkConfig)
+Preset = TypeVar("Preset")
+
+
+def preset_named(presets: Mapping[str, Preset], preset: str) -> Preset:
+    """One of a method's named configurations.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if preset not in presets:
+        raise ValueError(f"preset={preset!r}: choose one of {', '.join(presets)}")
+    return presets[preset]
 
 
 def configured(
@@ -49,11 +63,9 @@ def configured(
     ValueError
         If there is no such preset or way, or the number of passes is negative.
     """
-    if preset not in presets:
-        raise ValueError(f"preset={preset!r}: choose one of {', '.join(presets)}")
+    config = preset_named(presets, preset)
     if prediction and prediction not in predictions:
         raise ValueError(f"prediction={prediction!r}: choose one of {', '.join(predictions)}")
     if epochs < 0:
         raise ValueError(f"epochs={epochs}: give 0 for the preset's or a number above it")
-    config = presets[preset]
     return replace(config, epochs=epochs or config.epochs, prediction=prediction or config.prediction)

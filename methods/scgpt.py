@@ -10,7 +10,7 @@ import numpy as np
 
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
-from methods.sampling import draw_rows
+from methods.presets import preset_named
 from methods.scgpt_checkpoint import read_checkpoint
 from methods.scgpt_settings import ScgptSettings
 from methods.training_cells import Panel, TrainingCells
@@ -36,12 +36,27 @@ class Scgpt(Method):
     Memory of a training step is proportional to batch × genes × width × layers (see
     :mod:`methods.networks.scgpt_training`): the published network with the tutorial's 64 × 1,536 genes
     needs a GPU, the small one does not.
+
+    Parameters
+    ----------
+    preset
+        ``default``, or ``released``: sequences that may lack the perturbed genes, pairs across cell types.
+    epochs
+        At most so many passes; the preset's when 0.
     """
 
     name = "scgpt"
     tasks = frozenset({TaskKind.UNSEEN_GENE, TaskKind.DOUBLE_GENE, TaskKind.UNSEEN_COVARIATE})
     output = "cells"
-    settings: ClassVar[ScgptSettings] = ScgptSettings()
+    presets: ClassVar[Mapping[str, ScgptSettings]] = {
+        "default": ScgptSettings(),
+        "released": ScgptSettings(
+            keep_perturbed_genes=False, pair_within_cell_type=False, selection="expression_correlation"
+        ),
+    }
+
+    def __init__(self, preset: str = "default", epochs: int = 0) -> None:
+        self.settings = preset_named(self.presets, preset).with_epochs(epochs)
 
     def configuration(self) -> Mapping[str, object]:
         """All settings."""
@@ -63,8 +78,8 @@ class Scgpt(Method):
         self._position = {gene: position for position, gene in enumerate(self._panel.sorted_genes)}
         self._largest = float(np.log1p(train.target_sum))
         with_controls = {condition.cell_type for condition in train.conditions.values() if condition.is_control}
-        cells = TrainingCells.of(
-            train, keep=lambda c: c.cell_type in with_controls and self._position.keys() >= set(c.perturbations)
+        cells = TrainingCells.of(train).only(
+            lambda c: c.cell_type in with_controls and self._position.keys() >= set(c.perturbations)
         )
         self._fitted = fit_transformer(
             cells,
@@ -82,21 +97,9 @@ class Scgpt(Method):
         unmeasured = [gene for gene in genes if gene not in self._position]
         if unmeasured:
             raise Unsupported(f"{', '.join(unmeasured)} not among the measured genes, so no token can be flagged")
-        by_id = np.argsort(query.controls.obs_names.to_numpy(dtype=str), kind="stable")
-        drawn = draw_rows(by_id, n_cells, seed=seed)
-        controls = query.controls.X[drawn][:, self._panel.order].toarray()
+        controls = self._panel.draw_cells(query.controls, n_cells, seed=seed)
         predicted = self._fitted.predict(controls, [self._position[gene] for gene in genes])
         return self._panel.restore(predicted.clip(0.0, self._largest))
-
-
-class ScgptReleased(Scgpt):
-    """scGPT as its tutorial trains it: sequences that may lack the perturbed genes, pairs across cell types."""
-
-    name = "scgpt-released"
-    by_default = False
-    settings = ScgptSettings(
-        keep_perturbed_genes=False, pair_within_cell_type=False, selection="expression_correlation"
-    )
 
 
 def _comparable(cells: TrainingCells, kind: TaskKind) -> Callable[[Condition], bool] | None:

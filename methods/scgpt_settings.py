@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
@@ -72,7 +72,7 @@ def _scratch_training() -> ScgptTraining:
         decay=0.7,
         warm_up=50,
         epochs=10,
-        batch_size=32,
+        batch_size=16,
         sequence_length=128,
         precision="float32",
     )
@@ -116,4 +116,22 @@ class ScgptSettings:
     pair_within_cell_type: bool = True
     trained_unperturbed_flag: bool = False
     selection: Literal["r_squared", "expression_correlation"] = "r_squared"
-    validation_cells: int = 24
+    validation_cells: int = 100
+
+    def with_epochs(self, epochs: int) -> ScgptSettings:
+        """The same with at most so many epochs; 0 leaves them.
+
+        Raises
+        ------
+        ValueError
+            If the number is negative.
+        """
+        if epochs < 0:
+            raise ValueError(f"epochs={epochs}: give 0 for the preset's or a number above it")
+        if not epochs:
+            return self
+        return replace(
+            self,
+            fine_tuning=replace(self.fine_tuning, epochs=epochs),
+            scratch_training=replace(self.scratch_training, epochs=epochs),
+        )

@@ -98,7 +98,7 @@ def _table(table: Table) -> Grid:
         bound = row.kind != "method"
         rows.append(GridRow(row.name, cells, row.notes, bound, _starts_part(table.rows, index)))
     return Grid(
-        title=table.source.title,
+        title=f"{table.source.title} · mean ranks" if table.scale == "rank" else table.source.title,
         name=f"{table.source.task} {table.source.protocol} {table.scale}",
         caption=table_caption(table),
         stub="method",

@@ -13,7 +13,7 @@ Better = Literal["lower", "higher", "closer"]
 Spread = Literal["seeds", "conditions"]
 RowKind = Literal["floor", "oracle", "method", "ceiling"]
 Rank = Literal["best", "second"]
-Scale = Literal["raw", "normalised"]
+Scale = Literal["raw", "normalised", "rank"]
 Verdict = Literal["better", "worse", "undecided"]
 
 
@@ -168,7 +168,7 @@ class Table:
     spread
         Which spread stands behind ± : the SD over seeds or over conditions.
     scale
-        Whether the means are raw or normalised to the controls.
+        Whether the means are raw, normalised to the controls, or mean ranks.
     columns, rows
         In the order shown.
     notes

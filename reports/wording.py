@@ -10,6 +10,12 @@ from reports.model import Cell, Comparison, Table
 
 def table_caption(table: Table) -> tuple[str, ...]:
     """What the numbers of a table are."""
+    if table.scale == "rank":
+        return (
+            f"{table.n_conditions} held-out conditions.",
+            "Mean over conditions of a method's rank by its mean over seeds ± standard deviation over conditions; 1 is "
+            "the best in every condition.",
+        )
     sentences = [f"{table.n_conditions} held-out conditions.", _means(table)]
     if table.scale == "normalised":
         sentences.append("Normalised: 0 is the control, 1 the technical duplicate; nothing is clipped.")
@@ -31,7 +37,7 @@ def comparison_caption(comparison: Comparison) -> tuple[str, ...]:
     return (
         f"{comparison.n_conditions} held-out conditions.",
         f"Mean paired difference per condition, method minus {comparison.reference}, with its {percent} interval "
-        f"({comparison.replicates:,} bootstrap replicates over conditions and seeds).",
+        f"({comparison.replicates:,} bootstrap replicates over conditions, Student's t over seeds).",
         "Adj. p: Wilcoxon signed-rank over conditions, Benjamini–Hochberg adjusted over all methods and metrics shown.",
         "MDE: minimum detectable effect, the difference found with power 0.8 at the 5 % level.",
         f"n: conditions compared. Seeds: of the method / of {comparison.reference}.",

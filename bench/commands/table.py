@@ -19,7 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("terminal", "markdown", "csv", "latex", "latex-document", "html"), default="terminal"
     )
     parser.add_argument("--every-metric", action="store_true", help="every metric on every gene set")
-    parser.add_argument("--compare", action="store_true", help="the paired comparison instead of the scores")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--compare", action="store_true", help="the paired comparison instead of the scores")
+    other.add_argument(
+        "--ranks",
+        action="store_true",
+        help="mean ranks with critical differences instead of the scores",
+    )
     parser.add_argument(
         "--folds", action="store_true", help="one table over all tasks, the folds of one data set (bench split --folds)"
     )
@@ -51,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
             report: Report | None = (
                 board.comparison(args.reference)
                 if args.compare
+                else board.ranks()
+                if args.ranks
                 else board.table(spread=args.spread, every_metric=args.every_metric)
             )
             if report is None:

@@ -20,6 +20,8 @@ class MeanRanks:
     ----------
     ranks
         Mean rank by method, best (lowest) first; 1 is the best in every condition.
+    by_condition
+        Rank by method in every ranked condition, (n_conditions,).
     p
         Of Friedman's test, in the form of Iman and Davenport (1980), that all methods rank alike; NaN with one
         condition.
@@ -36,6 +38,7 @@ class MeanRanks:
     """
 
     ranks: Mapping[str, float]
+    by_condition: Mapping[str, Floats]
     p: float
     critical_difference: float
     groups: tuple[tuple[str, ...], ...]
@@ -78,6 +81,7 @@ def mean_ranks(losses: Mapping[str, Floats], *, alpha: float = 0.05) -> MeanRank
     difference = critical_difference(n_methods, n_conditions, alpha=alpha)
     return MeanRanks(
         ranks=sorted_means,
+        by_condition={names[index]: ranked[:, index] for index in order},
         p=_friedman_p(ranked),
         critical_difference=difference,
         groups=_groups(sorted_means, difference),

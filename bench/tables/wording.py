@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bench.statistics.dynamic_range import LEAST_DYNAMIC_RANGE
+from bench.statistics.ranks import MeanRanks
 from bench.tables.columns import MeasuredColumn
 from bench.tables.facts import ColumnFacts
 
 _SHOWN_REASONS = 2
 
 NO_SCORES = "no scores on this task"
+NOT_RANKED = "not ranked: it lacks conditions that other methods have"
 
 
 def flat(columns: Sequence[MeasuredColumn]) -> str:
@@ -30,6 +32,14 @@ def flat_here(column: MeasuredColumn) -> str:
         f"dynamic range fraction {_fraction(column.range.fraction)}, below {LEAST_DYNAMIC_RANGE:g}: "
         "the metric cannot tell models apart on this task"
     )
+
+
+def critical_difference(ranks: MeanRanks) -> str:
+    """What a column of mean ranks shows, and what not."""
+    p = "p < 0.001" if ranks.p < 0.001 else f"p = {ranks.p:.3f}"
+    told = f"Friedman {p}; critical difference {ranks.critical_difference:.2f} (Nemenyi, {ranks.alpha * 100:g} %)"
+    together = [", ".join(group) for group in ranks.groups if len(group) > 1]
+    return f"{told}; not told apart: {'; '.join(together)}" if together else f"{told}; all are told apart"
 
 
 def closer(fact: ColumnFacts) -> str:

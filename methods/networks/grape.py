@@ -40,7 +40,7 @@ class Grape(nn.Module):
         self.fusion = GeneFusion(view_widths, settings)
         self.refinement = GraphRefinement(settings)
         self.attention = BiotypeAttention(n_genes, n_coding, settings)
-        self.readout = GeneReadout(n_genes, settings.output_width)
+        self.readout = GeneReadout(n_genes, settings.output_width, running_moments=settings.running_moments)
 
 
 class GeneFusion(nn.Module):
@@ -127,7 +127,7 @@ class BiotypeAttention(nn.Module):
         self._ranges = {
             name: ranges
             for name, ranges in every.items()
-            if all(t.stop > t.start < s.stop > s.start for t, s in ranges)
+            if all(t.start < t.stop and s.start < s.stop for t, s in ranges)
         }
         self.relations = nn.ModuleDict({name: _TwoAttentions(settings) for name in self._ranges})
 
@@ -173,16 +173,16 @@ class _TwoAttentions(nn.Module):
 class GeneReadout(nn.Module):
     """Each gene's shift from its vector, by weights of its own."""
 
-    def __init__(self, n_genes: int, width: int) -> None:
+    def __init__(self, n_genes: int, width: int, *, running_moments: bool) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            PassNorm(width),
+            PassNorm(width, running=running_moments),
             nn.ReLU(),
             nn.Linear(width, _READOUT_WIDTH),
-            PassNorm(_READOUT_WIDTH),
+            PassNorm(_READOUT_WIDTH, running=running_moments),
             nn.ReLU(),
             nn.Linear(_READOUT_WIDTH, width),
-            PassNorm(width),
+            PassNorm(width, running=running_moments),
         )
         self.weight = nn.Parameter(torch.empty(n_genes, width))
         self.bias = nn.Parameter(torch.empty(n_genes))
@@ -198,12 +198,15 @@ class GeneReadout(nn.Module):
 class PassNorm(nn.Module):
     """Batch norm over the genes of each pass by itself, as when passes are computed one after the other.
 
-    Predictions use running moments, which every pass moves by a tenth.
+    Parameters
+    ----------
+    running
+        Whether predictions use running moments, which every pass moves by a tenth; else their own.
     """
 
-    def __init__(self, width: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+    def __init__(self, width: int, *, running: bool, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.momentum, self.epsilon = momentum, epsilon
+        self.running, self.momentum, self.epsilon = running, momentum, epsilon
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
         self.register_buffer("running_mean", torch.zeros(width))
@@ -211,12 +214,14 @@ class PassNorm(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """(C, n, width) to the same shape."""
-        if not self.training:
+        if self.running and not self.training:
             scaled = (vectors - self.running_mean) * (self.running_variance + self.epsilon).rsqrt()
             return scaled * self.weight + self.bias
         mean = vectors.mean(dim=1, keepdim=True)
         variance = vectors.var(dim=1, keepdim=True, correction=0)
-        self._remember(mean.detach()[:, 0], variance.detach()[:, 0] * vectors.shape[1] / (vectors.shape[1] - 1))
+        if self.training:
+            unbiased = variance.detach()[:, 0] * vectors.shape[1] / (vectors.shape[1] - 1)
+            self._remember(mean.detach()[:, 0], unbiased)
         return (vectors - mean) * (variance + self.epsilon).rsqrt() * self.weight + self.bias
 
     def _remember(self, means: Tensor, variances: Tensor) -> None:

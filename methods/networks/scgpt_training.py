@@ -151,11 +151,12 @@ def paired_controls(cells: TrainingCells, seed: int, *, within_cell_type: bool) 
     """
     rng = np.random.default_rng(seed)
     partners = np.arange(cells.condition_of.size)
-    control_rows = {c.cell_type: cells.rows_of(c) for c in cells.conditions if c.is_control}
+    rows_of = [np.flatnonzero(cells.condition_of == number) for number in range(len(cells.conditions))]
+    of_each = list(zip(cells.conditions, rows_of, strict=True))
+    control_rows = {condition.cell_type: rows for condition, rows in of_each if condition.is_control}
     everywhere = np.sort(np.concatenate(list(control_rows.values())))
-    for condition in cells.conditions:
+    for condition, rows in of_each:
         if not condition.is_control:
-            rows = cells.rows_of(condition)
             pool = control_rows[condition.cell_type] if within_cell_type else everywhere
             partners[rows] = rng.choice(pool, size=rows.size)
     return partners
@@ -186,19 +187,27 @@ def _loss(
 ) -> Tensor:
     """Mean squared error over some genes of a batch of cells."""
     controls, targets, flags = pairs.batch(numbers)
-    n_genes = flags.shape[1]
-    if n_genes > schedule.sequence_length:
-        priority = torch.rand(n_genes, device=flags.device)
-        if settings.keep_perturbed_genes:
-            priority = priority + flags.amax(dim=0)
-        chosen = priority.topk(schedule.sequence_length).indices
-        controls, targets, flags = controls[:, chosen], targets[:, chosen], flags[:, chosen]
-        tokens = fitted.tokens[chosen]
-    else:
-        tokens = fitted.tokens
+    chosen = sampled_genes(flags, schedule.sequence_length, keep_perturbed=settings.keep_perturbed_genes)
+    tokens, controls, targets, flags = fitted.tokens[chosen], controls[:, chosen], targets[:, chosen], flags[:, chosen]
     with _precision(schedule.precision, flags.device):
         predicted = fitted.network(tokens, controls, flags)
     return torch.nn.functional.mse_loss(predicted.float(), targets)
+
+
+def sampled_genes(flags: Tensor, length: int, *, keep_perturbed: bool) -> Tensor:
+    """Positions of random genes, (<= length,), the same for all cells of a batch.
+
+    Parameters
+    ----------
+    flags
+        1 for the perturbed genes of each cell, (B, n_genes).
+    keep_perturbed
+        Whether genes that are perturbed in any of the cells come first.
+    """
+    priority = torch.rand(flags.shape[1], device=flags.device)
+    if keep_perturbed:
+        priority = priority + flags.amax(dim=0)
+    return priority.topk(min(length, flags.shape[1])).indices
 
 
 def _score(
@@ -206,11 +215,11 @@ def _score(
 ) -> float:
     """How well the mean profiles of the validation conditions are predicted; higher is better."""
     column = {gene: position for position, gene in enumerate(cells.panel.sorted_genes)}
-    controls = {c.cell_type: cells.rows_of(c)[: settings.validation_cells] for c in cells.conditions if c.is_control}
+    controls = cells.control_cells(most=settings.validation_cells)
     predicted = np.stack(
         [
             fitted.predict(
-                cells.matrix[controls[condition.cell_type]].toarray(),
+                controls[condition.cell_type],
                 [column[gene] for gene in condition.perturbations],
             ).mean(axis=0)
             for condition in validation.conditions

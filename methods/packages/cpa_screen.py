@@ -47,7 +47,7 @@ class CpaScreen:
         return {name: f"p{number:05d}" for number, name in enumerate(names)}
 
     def encoder(self, *, with_unseen: bool) -> dict[str, int]:
-        """Token -> row of the embedding; rows 0 and 1 are the padding and the control, the last is for an unseen drug."""
+        """Token -> row of the embedding: the padding, the control, the perturbations, a place for an unseen drug."""
         tokens = (PADDING, CONTROL, *self.tokens.values(), *([UNSEEN] if with_unseen else []))
         return {token: row for row, token in enumerate(tokens)}
 
@@ -71,11 +71,12 @@ class CpaScreen:
         Unsupported
             If a training drug has none.
         """
-        found = {CONTROL: _SOLVENT, UNSEEN: _SOLVENT}
+        found = {CONTROL: _SOLVENT, UNSEEN: _SOLVENT}  # that of the unseen drug is written over
         for condition in self.train.conditions.values():
             for name in condition.perturbations:
                 found[self.tokens[name]] = structure(condition)
-        return found
+        # The package looks structures up by their text, and two drugs may share one: RDKit skips a name behind it.
+        return {token: f"{smiles} {token}" for token, smiles in found.items()}
 
     def token_of(self, condition: Condition) -> str:
         """The condition as the package writes it: tokens joined by ``+``."""

@@ -131,6 +131,13 @@ def test_stored_predictions_are_scored_under_another_protocol_without_training(r
     assert {"additive", "control", "linear", "random-cells", "technical duplicate", "oracle"} == set(table["method"])
 
 
+def test_mean_ranks_are_shown_when_asked(results, capsys):
+    assert main(["table", "--task", TASK, "--results", str(results), "--ranks", "--format", "markdown"]) == 0
+    said = capsys.readouterr().out
+    assert "mean ranks" in said
+    assert "critical difference" in said
+
+
 def test_raw_means_are_shown_beside_the_lifted_ones_when_asked(results, capsys):
     assert main(["table", "--task", TASK, "--results", str(results), "--raw-means", "--format", "markdown"]) == 0
     assert "additive (raw mean)" in capsys.readouterr().out

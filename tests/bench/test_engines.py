@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.devices import DeviceError, resolve_devices
@@ -34,6 +36,21 @@ def test_output_of_both_streams_lands_in_the_log(tmp_path):
 )
 def test_a_bad_end_is_told_in_words(tmp_path, code, problem):
     assert problem in execute(command(tmp_path, code, time_limit=5.0 if "sleep" not in code else 0.3)).problem
+
+
+def test_memory_beyond_the_limit_ends_a_process_and_those_it_started(tmp_path):
+    greedy = "import time; taken = bytearray(300 << 20); time.sleep(60)"
+    code = (
+        f"import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', {greedy!r}]); "
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    one = Command("run", (sys.executable, "-c", code), tmp_path / "run", tmp_path / "run.log", {}, 50, 200 << 20)
+    assert "beyond the memory limit of 0.195" in execute(one).problem
+    child = int((tmp_path / "run.log").read_text())
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(child)
 
 
 def test_one_bad_process_does_not_stop_the_others(tmp_path):

@@ -82,12 +82,12 @@ def test_its_predictions_are_those_of_the_package_called_by_hand(fitted, tmp_pat
 
 
 def test_the_same_seed_gives_the_same_model_and_leaves_the_global_generators_alone(fitted):
-    np.random.seed(11)
-    before = np.random.get_state()[1].copy()
+    np.random.seed(11)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     again = fit()
     asked = query(gene_screen(), "B+D")
     np.testing.assert_array_equal(again.predict(asked, n_cells=5, seed=1), fitted.predict(asked, n_cells=5, seed=1))
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
 def test_cells_of_one_condition_differ_and_one_cell_can_be_asked_for(fitted):

@@ -56,7 +56,7 @@ def by_hand(folder: Path, controls: np.ndarray) -> np.ndarray:
     for name, content in files.items():
         (folder / name).write_bytes(pickle.dumps(content))
     random.seed(3)
-    np.random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
     torch.manual_seed(3)
     data = gears.PertData(str(folder), gene_set_path=str(folder / "genes.pkl"), default_pert_graph=False)
     data.new_data_process("screen", adata=adata)
@@ -99,13 +99,13 @@ def test_every_cell_receives_the_same_shift(fitted):
 
 
 def test_the_same_seed_gives_the_same_model_and_leaves_the_global_generators_alone(fitted):
-    np.random.seed(11)
-    before = np.random.get_state()[1].copy()
+    np.random.seed(11)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     again = QuickGears()
     again.fit(gene_screen(resources=gene_graph()), seed=3, device="cpu", progress=no_progress)
     asked = query(gene_screen(), "B+D")
     np.testing.assert_array_equal(again.predict(asked, n_cells=5, seed=1), fitted.predict(asked, n_cells=5, seed=1))
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
 def test_a_gene_without_a_node_is_refused_by_name(fitted):

@@ -46,7 +46,7 @@ def test_opening_gives_names_labels_and_hash(stored: AnnData) -> None:
 
 
 @given(rows=st.permutations(range(24)).flatmap(lambda order: st.integers(0, 24).map(lambda n: order[:n])))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_cells_are_those_rows_in_that_order(stored: AnnData, rows: list[int]) -> None:
     cells = open_dataset("screen").cells(np.array(rows, dtype=int))
     assert cells.obs_names.tolist() == stored.obs_names[rows].tolist()

@@ -36,7 +36,7 @@ seeds, targets, kinds = st.integers(0, 10_000), st.sampled_from([1e3, 1e4, 1e5])
 
 
 @given(seeds, targets, kinds)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_values_of_a_whole_transcriptome_are_told_with_their_total(seed: int, target_sum: float, kind: str) -> None:
     scale = detect_scale(csr_matrix(normalised(counts(seed), kind, target_sum).astype(np.float32)))
     assert scale.kind == kind
@@ -44,7 +44,7 @@ def test_values_of_a_whole_transcriptome_are_told_with_their_total(seed: int, ta
 
 
 @given(seeds, targets, kinds)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_values_of_some_genes_are_told_without_a_total(seed: int, target_sum: float, kind: str) -> None:
     some_genes = normalised(counts(seed, 200), kind, target_sum)[:, :12]
     scale = detect_scale(csr_matrix(some_genes.astype(np.float32)))
@@ -52,13 +52,13 @@ def test_values_of_some_genes_are_told_without_a_total(seed: int, target_sum: fl
 
 
 @given(seeds)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_counts_are_told_from_everything_else(seed: int) -> None:
     assert detect_scale(csr_matrix(counts(seed).astype(np.float32))).kind == "counts"
 
 
 @given(seeds, kinds)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_undoing_a_scale_gives_back_the_linear_values(seed: int, kind: str) -> None:
     linear = normalised(counts(seed), "linear", 1e4)
     np.testing.assert_allclose(UNDO[kind](FORWARD[kind](linear)), linear, rtol=1e-6)

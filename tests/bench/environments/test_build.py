@@ -1,0 +1,157 @@
+"""Building and removing environments; those built here hold no package, so that no network is needed."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.environments import build as building
+from bench.environments.build import BuildError, build, find_python, folders_of, remove
+from bench.environments.environment import (
+    FOLDER_VARIABLE,
+    RECORD_FILE,
+    Environment,
+    environment_problem,
+    environments_dir,
+    get_environment,
+)
+from bench.environments.inspect import Contents, InspectionError, inspect
+from bench.environments.isolation import isolated_variables
+from bench.environments.lock import Lock
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def lock(*, python: str = HERE, packages: tuple[str, ...] = (), imports: tuple[str, ...] = ("json",)) -> Lock:
+    return Lock("trial", python, packages, (), imports, digest="0123456789abcdef")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "environments"))
+    return tmp_path / "environments"
+
+
+@pytest.fixture
+def bare() -> Environment:
+    """A virtual environment without any package, as an interrupted installation leaves it."""
+    environment = Environment(lock())
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment.folder)], check=True)
+    return environment
+
+
+def test_where_they_lie_can_be_chosen(folder, monkeypatch):
+    assert environments_dir() == folder
+    monkeypatch.delenv(FOLDER_VARIABLE)
+    assert environments_dir().parts[-1] == "environments"
+
+
+def test_an_environment_is_ready_only_with_its_record(bare):
+    assert bare.state == "unfinished"
+    (bare.folder / RECORD_FILE).write_text("{}")
+    assert bare.state == "ready"
+    assert Environment(lock(python="3.99")).state == bare.state  # the folder goes by the lock's hash
+
+
+def test_what_is_missing_in_an_environment_is_found_by_importing_it(bare):
+    found = inspect(bare)
+    assert found.python.startswith(HERE)
+    assert "bench.worker" in found.failed  # numpy is not there
+    assert "numpy" in found.failed["bench.worker"]
+    assert "json" not in found.failed
+
+
+def test_differences_from_the_lock_are_told():
+    contents = Contents("3.11.7", {"torch": "2.13.0+cpu", "numpy": "2.0"}, {"cpa": "ImportError: no"})
+    pinned = lock(packages=("torch==2.13.0", "numpy==1.26.4", "scvi_tools==0.20.3"))
+    assert list(contents.problems(pinned)) == [
+        "numpy is 2.0, the lock says 1.26.4",
+        "scvi_tools is absent, the lock says 0.20.3",
+        "`import cpa` fails with ImportError: no",
+    ]
+
+
+def test_an_environment_that_does_not_run_is_told_with_the_remedy():
+    with pytest.raises(InspectionError, match=r"does not run .*`python -m bench env remove trial`"):
+        inspect(Environment(lock()))
+
+
+def test_a_missing_python_is_told_with_the_remedy():
+    with pytest.raises(BuildError, match=r"needs Python 3\.99, and there is no python3\.99 on PATH"):
+        find_python("3.99")
+
+
+def test_an_interpreter_of_another_version_is_refused():
+    with pytest.raises(BuildError, match=rf"is Python {HERE}, the lock needs 3\.99"):
+        build(Environment(lock(python="3.99")), python=Path(sys.executable))
+
+
+def test_a_failed_installation_keeps_what_is_there_and_repeats_what_pip_said(bare, monkeypatch):
+    monkeypatch.setattr(building, "_install", fails)
+    with pytest.raises(BuildError, match=r"is there a network\?[\s\S]*no route to host"):
+        build(bare)
+    assert bare.state == "unfinished"
+    assert bare.python.exists()
+
+
+def fails(environment: Environment) -> None:
+    """What pip does without a network."""
+    argv = [sys.executable, "-c", "print('ERROR: no route to host'); raise SystemExit(1)"]
+    building._call(environment, argv, "its packages")
+
+
+def test_an_environment_in_which_the_worker_does_not_import_is_not_ready(bare, monkeypatch):
+    monkeypatch.setattr(building, "_install", lambda _: None)
+    with pytest.raises(BuildError, match=r"`import bench\.worker` fails with ModuleNotFoundError"):
+        build(bare)
+    assert bare.state == "unfinished"
+
+
+def test_one_that_is_being_built_elsewhere_is_left_alone(folder):
+    environment = Environment(lock())
+    folder.mkdir()
+    with (folder / f".{environment.folder.name}.lock").open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(BuildError, match="is being built by another process"):
+            build(environment)
+
+
+def test_removing_takes_the_environments_of_older_locks_along_and_no_others(bare, folder):
+    older, other = folder / "trial-ffffffffffff", folder / "trial-two-0123456789ab"
+    older.mkdir()
+    other.mkdir()
+    assert folders_of("trial") == [bare.folder, older]
+    assert remove("trial") == [bare.folder, older]
+    assert other.exists()
+
+
+def test_what_is_not_built_is_told_with_the_command_that_builds_it():
+    assert environment_problem(None) is None
+    assert environment_problem("cpa") == "environment 'cpa' is not built; `python -m bench env create cpa`"
+    assert "no environment 'nowhere'" in str(environment_problem("nowhere"))
+
+
+def test_a_worker_sees_the_project_and_not_the_packages_beside_it(tmp_path):
+    variables = isolated_variables(tmp_path / "imports")
+    assert sorted(path.name for path in Path(variables["PYTHONPATH"]).iterdir()) == ["bench", "doloris", "methods"]
+
+
+def test_the_worker_needs_numpy_and_pandas_alone():
+    blocked = ("pydantic", "rich", "scanpy", "torch", "rdkit", "psutil", "pyarrow", "safetensors", "reports")
+    code = f"import sys; sys.modules.update(dict.fromkeys({blocked!r})); import bench.worker, methods.cpa"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_commands_list_create_check_and_remove(capsys):
+    assert main(["env", "list"]) == 0
+    assert "cpa, cpa-rdkit" in capsys.readouterr().out
+    assert main(["env", "remove", "cpa"]) == 0
+    assert "was not built" in capsys.readouterr().err
+    assert main(["env", "check", "cpa"]) == 2
+    assert "does not run" in capsys.readouterr().err
+    assert get_environment("cpa").state == "absent"

@@ -1,0 +1,47 @@
+"""On the embedded simulation the networks are nearer to the truth than control and than the perturbed mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from network_scenes import fitted, shrunk
+
+from bench.exchange import queries_for
+from bench.tasks import open_task
+from methods.base import Unsupported
+from methods.chemcpa import ChemCpa
+from methods.graphvci import GraphVci, GraphVciEmb
+from methods.sclambda import ScLambda
+from methods.shifts import Shifts
+
+CASES = {
+    "sclambda": (shrunk(ScLambda, hidden=128, epochs=40), "sim_double_tiny", True),
+    "graphvci": (shrunk(GraphVci, epochs=60), "sim_double_tiny", True),
+    "graphvci-emb": (shrunk(GraphVciEmb, epochs=60), "sim_double_tiny", True),
+    "chemcpa": (shrunk(ChemCpa, epochs=40), "sim_covariate_tiny", False),
+}
+
+
+def errors(cls, name: str) -> np.ndarray:
+    """Mean squared error of the shift, over the test conditions predicted: of the method, control, perturbed mean."""
+    task = open_task(name)
+    train, truth = task.training_data(), task.held_out().cells
+    shifts, rows = Shifts.of(train), []
+    queries = queries_for(train, list(task.test_conditions.values()))
+    for query, cells in fitted(cls, train).predict_many(queries, n_cells=100, seed=1):
+        if isinstance(cells, Unsupported):
+            continue
+        control = shifts.control(query.condition.cell_type)
+        true = np.asarray(truth[query.condition.key].mean(axis=0)).ravel() - control
+        systematic = shifts.systematic(query.condition.cell_type)
+        rows.append([np.mean((guess - true) ** 2) for guess in (cells.mean(axis=0) - control, 0.0, systematic)])
+    return np.mean(rows, axis=0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_learnt_carries_over_to_test_conditions(name):
+    cls, task, beats_mean = CASES[name]
+    model, control, perturbed_mean = errors(cls, task)
+    assert model < control
+    if beats_mean:
+        assert model < perturbed_mean

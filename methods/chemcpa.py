@@ -28,7 +28,7 @@ class ChemCpaConfig(NetworkConfig):
     ----------
     latent, hidden, depth
         Width of the latent; width and number of hidden layers of encoder and decoder.
-    drug_hidden, drug_depth
+    drug_hidden, drug_depth, adversary_hidden, adversary_depth
         Hidden layers of the drug encoder and of the adversaries.
     doser_hidden, doser_depth
         Hidden layers of the network that scales a drug by its dose.
@@ -50,9 +50,9 @@ class ChemCpaConfig(NetworkConfig):
     clip
         Largest norm of the gradient, of autoencoder and doser apart.
     epochs, batch_size
-        At most so many passes. Departure: authors' batches hold 256 cells, with a remark that 32 do better; on
-        screens of thousands of cells, not hundreds of thousands, larger ones leave too few steps for the drug's
-        latent to be used at all.
+        At most so many passes. Departure: authors' batches hold 256 cells, with a remark in favour of 32. On
+        screens of thousands of cells, not hundreds of thousands, large batches leave so few steps that the
+        drug's latent has hardly come to be used.
     validate_every, patience
         Epochs between looks at the validation conditions (R squared of their mean profiles), and looks
         without improvement before training ends. Departure: release 2.0 waits 50 epochs and later code

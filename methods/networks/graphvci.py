@@ -129,6 +129,7 @@ class GraphVciNetwork(nn.Module):
         self.summary = nn.Linear(config.node, 2 * latent)
         self.decoder = mlp((latent + treatment, hidden, hidden), norm=nn.BatchNorm1d)
         self.readout = nn.Linear(config.node, 2 * hidden)
+        self.register_buffer("offset", torch.zeros(n_genes))
 
     def posterior(self, cells: Tensor, treatments: Tensor, types: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latent, twice (B, latent).
@@ -150,7 +151,7 @@ class GraphVciNetwork(nn.Module):
         """Mean and standard deviation of cells, twice (B, g), from latents, (B, latent), and treatments, (B, width)."""
         decoded = self.decoder(torch.cat([latent, self.treatment(treatments)], dim=1))
         mean_map, spread_map = self.readout(nodes).chunk(2, dim=1)
-        return decoded @ mean_map.T, softplus(decoded @ spread_map.T) + _SMALLEST
+        return self.offset + decoded @ mean_map.T, softplus(decoded @ spread_map.T) + _SMALLEST
 
     def predict(self, controls: Tensor, treatment: Tensor, types: Tensor, *, draw: bool) -> Tensor:
         """Control cells, (B, g), had they received a treatment, (width,): (B, g).
@@ -187,6 +188,8 @@ class GraphVciTrainer:
         width = data.treatments.shape[1]
         network = GraphVciNetwork(data.cells.shape[1], width, data.n_types, data.edges, config, treatment_width)
         self.network = network.to(device)
+        if config.start == "mean":
+            self.network.offset.copy_(data.means[data.condition_of.unique()].mean(dim=0))
         self._judge = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
         self._optimiser = torch.optim.Adam(
             self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay

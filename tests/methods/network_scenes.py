@@ -68,7 +68,7 @@ def _condition(key: str, modality: Modality, structures: bool) -> Condition:
     condition = parse_key(key, modality)
     if modality == "gene" or condition.is_control or not structures:
         return condition
-    return replace(condition, smiles=SMILES[condition.label])
+    return replace(condition, smiles=SMILES.get(condition.label))
 
 
 def ask(train: TrainingData, key: str, modality: Modality = "gene", *, structures: bool = True) -> Query:

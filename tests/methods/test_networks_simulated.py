@@ -15,10 +15,10 @@ from methods.sclambda import ScLambda
 from methods.shifts import Shifts
 
 CASES = {
-    "sclambda": (shrunk(ScLambda, hidden=128, epochs=40), "sim_double_tiny", True),
-    "graphvci": (shrunk(GraphVci, epochs=60), "sim_double_tiny", True),
-    "graphvci-emb": (shrunk(GraphVciEmb, epochs=60), "sim_double_tiny", True),
-    "chemcpa": (shrunk(ChemCpa, epochs=40), "sim_covariate_tiny", False),
+    "sclambda": (shrunk(ScLambda, hidden=256, epochs=60, decay_every=60, patience=None), "sim_double_tiny", True),
+    "graphvci": (shrunk(GraphVci, epochs=100, patience=None), "sim_double_tiny", True),
+    "graphvci-emb": (shrunk(GraphVciEmb, epochs=100, patience=None), "sim_double_tiny", True),
+    "chemcpa": (shrunk(ChemCpa, epochs=60, patience=None), "sim_covariate_tiny", False),
 }
 
 

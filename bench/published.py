@@ -61,13 +61,15 @@ def published_scores() -> pd.DataFrame:
 def method_of(label: str, published: pd.DataFrame) -> str:
     """The paper's method that a label of ours belongs to; empty if the paper has none of the kind.
 
-    A variant is named by its method and what is different, ``gears-coexpr``, ``doloris+trrust``, ``doloris[nfe=1]``;
-    letter case does not matter.
+    A label is the method's name and, behind a sign, what is different or what it was given: ``gears-coexpr``,
+    ``doloris+trrust``, ``linear (raw mean)``. Letter case does not matter.
     """
-    names = sorted(published["method"].unique(), key=len, reverse=True)
     plain = label.lower()
-    marks = ("-", "+", "[")
-    return next((n for n in names if plain == n.lower() or plain.startswith(tuple(n.lower() + m for m in marks))), "")
+    for name in published["method"].unique():
+        known = name.lower()
+        if plain == known or plain.startswith((f"{known}-", f"{known}+", f"{known} ")):
+            return str(name)
+    return ""
 
 
 def side_by_side(ours: pd.DataFrame) -> pd.DataFrame:

@@ -91,16 +91,19 @@ def _cell(found: tuple[float, float] | None) -> str:
 def _caption(frame: pd.DataFrame) -> str:
     first = frame.iloc[0]
     simulated = frame["simulated"].astype(bool).any()
+    published = (frame["protocol"] == PUBLISHED).any()
     sentences = [f"{first['task']}, in the paper's layout."]
-    if (frame["protocol"] == PUBLISHED).any():
+    if published:
         sentences.append("Published: Doloris (ICLR 2026), whose ± is over what it does not say.")
     else:
         sentences.append("No published numbers belong to this task.")
     sentences.append("Ours: the same stored predictions under each protocol, ± standard deviation over conditions.")
     if simulated:
+        sentences.append("Ours were measured on SIMULATED cells.")
+    if simulated and published:
         sentences.append(
-            f"Ours were measured on SIMULATED cells that stand in for {first['stands_for']}, the published ones were "
-            "not: compare ours between protocols, never with the published ones."
+            f"They stand in for {first['stands_for']}, on which the published ones were measured: compare ours between "
+            "protocols, never with the published ones."
         )
     return escape_latex(" ".join(sentences))
 

@@ -15,6 +15,7 @@ from bench.conformance.findings import Finding
 from bench.conformance.properties import failed, properties
 from bench.conformance.scenes import Scene
 from bench.conformance.trial import Broken, Trial, attempt, fingerprint
+from bench.environments.environment import environment_problem
 from methods.base import Method, Unsupported
 
 TIME_LIMIT = 60.0  # seconds
@@ -37,11 +38,21 @@ def examine(cls: type[Method], scenes: Sequence[Scene]) -> list[Finding]:
     findings = list(_declarations(cls))
     if any(finding.status == "failed" for finding in findings):
         return findings
-    if cls.environment is not None:
-        return [*findings, _runs_elsewhere(cls)]
+    if cls.environment is None:
+        return [*findings, *behaviour(cls, scenes)]
+    problem = environment_problem(cls.environment)
+    if problem is not None:
+        return [*findings, _not_here(cls, problem)]
+    from bench.conformance.elsewhere import examine_elsewhere
+
+    return [*findings, *examine_elsewhere(cls, scenes)]
+
+
+def behaviour(cls: type[Method], scenes: Sequence[Scene]) -> list[Finding]:
+    """What a method does, in this process and an empty working directory."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         started = time.monotonic()
-        findings += _behaviour(cls, [scene for scene in scenes if scene.train.kind in cls.tasks])
+        findings = list(_behaviour(cls, [scene for scene in scenes if scene.train.kind in cls.tasks]))
         seconds = time.monotonic() - started
         findings.append(_nothing_written(Path(folder)))
     return [*findings, _in_time(seconds)]
@@ -83,13 +94,13 @@ def _available(cls: type[Method]) -> Finding:
     return Finding(check, "failed", "a method that can run here", f"unavailable: {reason}", "install what is missing")
 
 
-def _runs_elsewhere(cls: type[Method]) -> Finding:
+def _not_here(cls: type[Method], problem: str) -> Finding:
     return Finding(
         "behaviour",
         "warning",
-        "a method that runs in the main environment",
-        f"environment = {cls.environment!r}",
-        "only the declarations were checked here",
+        "a method whose environment is built",
+        f"environment = {cls.environment!r}: {problem}",
+        "build it; only the declarations were checked",
     )
 
 

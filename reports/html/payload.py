@@ -10,11 +10,11 @@ from reports.html.model import Board, CellLook, HtmlReport, Perturbation, RunLin
 from reports.model import Cell, Comparison, Difference
 from reports.wording import table_caption
 
-_DIGITS = 5
+_DIGITS = 7
 
 
 def payload(report: HtmlReport) -> dict[str, Any]:
-    """Everything the page shows; numbers to five significant digits, undefined ones ``None``."""
+    """Everything the page shows; numbers to seven significant digits, undefined ones ``None``."""
     return {
         "title": report.title,
         "provenance": [list(pair) for pair in report.provenance],

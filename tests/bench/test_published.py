@@ -93,6 +93,8 @@ def test_every_metric_beside_a_published_one_belongs_to_its_protocol():
         ("doloris", "Doloris"),
         ("gears-coexpr", "GEARS"),
         ("scgpt-scratch", "scGPT"),
+        ("doloris+trrust-coexpr", "Doloris"),
+        ("linear (raw mean)", "linear"),
         ("chemcpa", "chemCPA"),
         ("cpa", "CPA"),
         ("linear", "linear"),

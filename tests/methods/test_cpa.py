@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 from bench.cli import main
+from bench.conformance.scenes import simulated_scenes
+from bench.conformance.suite import examine
 from bench.environments.environment import FOLDER_VARIABLE, environment_problem, environments_dir, get_environment
 from bench.environments.isolation import isolated_variables
+from bench.registry import file_classes
 from bench.store import Store
 
 HERE = Path(__file__).parent
@@ -83,6 +86,17 @@ def test_the_projection_of_structures_is_untrained_in_the_package_and_trained_wh
 
 def test_it_writes_nothing_into_the_working_directory(found):
     assert found["files written"] == []
+
+
+def test_it_keeps_the_contract_as_far_as_six_epochs_show(tmp_path):
+    file = tmp_path / "quick.py"
+    file.write_text(QUICK)
+    (cls,) = file_classes(file)
+    findings = {finding.check: finding.status for finding in examine(cls, simulated_scenes())}
+    # A decoder that has hardly learned is as its random start left it, which goes by column, not by gene.
+    findings.pop("genes follow the order of the panel")
+    assert len(findings) > 15
+    assert set(findings.values()) == {"ok"}
 
 
 def test_the_runner_starts_it_in_its_environment_and_records_which(tmp_path):

@@ -7,13 +7,14 @@ import re
 from html.parser import HTMLParser
 
 from html_examples import HOSTILE, hostile_report
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.html.page import embedded_json, html_report
 from reports.html.payload import payload
 
 PAGE = html_report(hostile_report())
+TEXTS = st.text(alphabet="<>&/!-'\"\\\u2028\u2029\x00scriptµ丁", max_size=12)
 
 
 class Elements(HTMLParser):
@@ -39,7 +40,8 @@ class Elements(HTMLParser):
 ELEMENTS = Elements()
 
 
-@given(st.dictionaries(st.text(), st.lists(st.text() | st.integers() | st.none())))
+@given(st.dictionaries(TEXTS, st.lists(TEXTS | st.none(), max_size=4), max_size=4))
+@settings(deadline=None)
 def test_embedded_json_reads_back_and_holds_nothing_that_ends_an_element(content):
     text = embedded_json(content)
     assert not re.search("[<>&\u2028\u2029]", text)
@@ -85,7 +87,7 @@ def test_the_same_report_gives_the_same_page():
     assert html_report(hostile_report()) == PAGE
 
 
-def test_numbers_that_do_not_exist_are_null_and_the_others_keep_five_digits():
+def test_numbers_that_do_not_exist_are_null_and_the_others_are_kept():
     content = payload(hostile_report())
     assert content["runs"][0]["gibibytes"] is None
     (board,) = content["boards"]

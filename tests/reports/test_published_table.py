@@ -58,7 +58,7 @@ def test_a_second_variant_of_a_published_method_has_a_column_without_a_published
 
 
 def test_a_stand_in_says_that_its_numbers_are_not_to_be_compared():
-    assert "SIMULATED cells that stand in for norman\\_double" in published_table(
+    assert "SIMULATED cells. They stand in for norman\\_double" in published_table(
         frame(simulated=True, task="norman_sim")
     )
     assert "SIMULATED" not in published_table(frame())

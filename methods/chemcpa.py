@@ -133,6 +133,7 @@ class ChemCpa(Method):
 
     name = "chemcpa"
     tasks = frozenset({TaskKind.UNSEEN_COVARIATE, TaskKind.OOD_DRUG})
+    by_default = False
     presets: ClassVar[Mapping[str, ChemCpaConfig]] = {
         "default": ChemCpaConfig(),
         "released": ChemCpaConfig(

@@ -50,6 +50,7 @@ class Grape(Method):
 
     name = "grape"
     tasks = frozenset({TaskKind.UNSEEN_GENE, TaskKind.DOUBLE_GENE})
+    by_default = False
     output = "mean"
     presets: ClassVar[Mapping[str, GrapeSettings]] = {
         "default": GrapeSettings(),

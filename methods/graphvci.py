@@ -234,6 +234,7 @@ class GraphVci(_GraphVci):
 
     name = "graphvci"
     tasks = frozenset({TaskKind.DOUBLE_GENE, TaskKind.UNSEEN_COVARIATE})
+    by_default = False
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
         """``graphvci-coexpr`` where co-expression stands in for a gene graph."""
@@ -279,6 +280,7 @@ class GraphVciEmb(_GraphVci):
 
     name = "graphvci-emb"
     tasks = frozenset(TaskKind)
+    by_default = False
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
         """Says where the graph, and where the vectors of genes or drugs come from, unless supplied."""

@@ -47,6 +47,7 @@ class Scgpt(Method):
 
     name = "scgpt"
     tasks = frozenset({TaskKind.UNSEEN_GENE, TaskKind.DOUBLE_GENE, TaskKind.UNSEEN_COVARIATE})
+    by_default = False
     output = "cells"
     presets: ClassVar[Mapping[str, ScgptSettings]] = {
         "default": ScgptSettings(),

@@ -90,6 +90,7 @@ class ScLambda(Method):
 
     name = "sclambda"
     tasks = frozenset({TaskKind.UNSEEN_GENE, TaskKind.DOUBLE_GENE, TaskKind.UNSEEN_COVARIATE})
+    by_default = False
     presets: ClassVar[Mapping[str, ScLambdaConfig]] = {
         "default": ScLambdaConfig(),
         "released": ScLambdaConfig(prediction="generate", patience=None),

@@ -217,7 +217,7 @@ class ChemCpa(Method):
         controls = self._panel.draw_cells(query.controls, n_cells, seed=seed)
         with seeded(seed, self._device):
             cells = self._move(self._network, controls, query.condition)
-        return self._panel.restore(np.maximum(cells, 0.0, out=cells))
+        return self._panel.restore_cells(cells)
 
     def _treatments(self, conditions: Sequence[Condition]) -> Treatments:
         """What the network is told of each condition."""

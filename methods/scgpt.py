@@ -75,9 +75,8 @@ class Scgpt(Method):
             raise Unsupported("a treatment is not a gene, so no token can be flagged")
         folder = train.resources.checkpoints.get(CHECKPOINT)
         checkpoint = None if folder is None else read_checkpoint(folder)
-        self._panel = Panel(train.genes)
+        self._panel = Panel(train.genes, train.target_sum)
         self._position = {gene: position for position, gene in enumerate(self._panel.sorted_genes)}
-        self._largest = float(np.log1p(train.target_sum))
         with_controls = {condition.cell_type for condition in train.conditions.values() if condition.is_control}
         cells = TrainingCells.of(train).only(
             lambda c: c.cell_type in with_controls and self._position.keys() >= set(c.perturbations)
@@ -100,7 +99,7 @@ class Scgpt(Method):
             raise Unsupported(f"{', '.join(unmeasured)} not among the measured genes, so no token can be flagged")
         controls = self._panel.draw_cells(query.controls, n_cells, seed=seed)
         predicted = self._fitted.predict(controls, [self._position[gene] for gene in genes])
-        return self._panel.restore(predicted.clip(0.0, self._largest))
+        return self._panel.restore_cells(predicted)
 
 
 def _comparable(cells: TrainingCells, kind: TaskKind) -> Callable[[Condition], bool] | None:

@@ -155,13 +155,13 @@ class ScLambda(Method):
         self._network = trainer.network
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
-        """Control cells with the perturbation's vector added to their states: (n_cells, n_genes), clipped at 0."""
+        """Control cells with the perturbation's vector added to their states: (n_cells, n_genes), log-normalised."""
         from methods.networks.seeding import seeded
 
         controls = self._panel.draw_cells(query.controls, n_cells, seed=seed)
         with seeded(seed, self._device):
             cells = self._move(self._network, controls, query.condition)
-        return self._panel.restore(np.maximum(cells, 0.0, out=cells))
+        return self._panel.restore_cells(cells)
 
     def _move(self, network: ScLambdaNetwork, controls: np.ndarray, condition: Condition) -> np.ndarray:
         """Cells of a condition from control cells, both (n, g), genes sorted; slightly negative values can occur."""

@@ -30,9 +30,12 @@ class Panel:
     ----------
     genes
         Panel, in the order predictions must have.
+    target_sum
+        Counts per cell before log1p.
     """
 
     genes: pd.Index
+    target_sum: float
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -55,6 +58,13 @@ class Panel:
         by_id = np.argsort(adata.obs_names.to_numpy(dtype=str), kind="stable")
         drawn: np.ndarray = adata.X[draw_rows(by_id, n_cells, seed=seed)].toarray()[:, self.order]
         return drawn.astype(np.float32, copy=False)
+
+    def restore_cells(self, values: np.ndarray) -> np.ndarray:
+        """Predicted cells of sorted genes, (n, n_genes), in the order predictions must have, as cells can be.
+
+        An unbounded output layer can leave what log-normalised cells can be; values are clipped to that range.
+        """
+        return self.restore(np.clip(values, 0.0, np.float32(np.log1p(self.target_sum))))
 
     def restore(self, values: np.ndarray) -> np.ndarray:
         """Values of sorted genes, (n, n_genes), in the order predictions must have."""
@@ -90,7 +100,7 @@ class TrainingCells:
     @classmethod
     def of(cls, train: TrainingData) -> TrainingCells:
         """All cells of the training data."""
-        panel = Panel(train.genes)
+        panel = Panel(train.genes, train.target_sum)
         rows = np.argsort(train.adata.obs_names.to_numpy(dtype=str), kind="stable")
         keys, condition_of = np.unique(
             train.adata.obs["condition"].astype(str).to_numpy(dtype=str)[rows], return_inverse=True

@@ -36,6 +36,13 @@ def test_neither_the_order_of_cells_nor_of_genes_changes_the_training_cells(scre
     assert np.array_equal(one.condition_of, other.condition_of)
 
 
+def test_cells_are_brought_back_to_what_log_normalised_cells_can_be(screen):
+    panel = TrainingCells.of(screen({"ctrl": [[1.0, 2.0]], "A": [[0.5, 0.0]]})).panel
+    largest = np.float32(np.log1p(1e4))
+    restored = panel.restore_cells(np.array([[-1.0, 20.0], [0.5, 3.0]], dtype=np.float32))
+    assert np.array_equal(restored, [[0.0, largest], [0.5, 3.0]])
+
+
 def test_a_panel_restores_the_order_of_the_file(screen):
     train = shuffled(screen(CELLS, genes=["Z", "A", "M"]), seed=3)
     cells = TrainingCells.of(train)

@@ -55,8 +55,9 @@ def complaints(cls, scenes, status="failed"):
     return {finding.check: finding for finding in examine(cls, scenes) if finding.status == status}
 
 
-@pytest.mark.parametrize("name", sorted(builtin_methods()))
-def test_built_in_methods_keep_the_contract(name, scenes):
+# models take minutes to train as they are; tests/methods examines them trained briefly
+@pytest.mark.parametrize("name", [name for name, entry in builtin_methods().items() if entry.cls.role != "model"])
+def test_the_baselines_keep_the_contract(name, scenes):
     assert complaints(builtin_methods()[name].cls, scenes) == {}
 
 

@@ -11,6 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _SLOPE = 0.2
+_LEAST_TOTAL = 1e-200
+"""Sum of attention weights, relative to the largest, below which none of its digits is left."""
+_LARGEST_EXPONENT = 600.0
+"""Of a weight beside the largest one of before: nothing else counts from far below, and sums stay finite."""
 _NO_EDGE = -1e9
 
 
@@ -161,7 +165,8 @@ class _BlockScores:
 def _other_rows(part: _BlockScores, block: Block, knockouts: Knockouts, kept: Tensor) -> Tensor:
     """Outputs of all targets as if none of them were knocked out itself: (C, heads, T, out).
 
-    In float64: where a knocked-out source had nearly all the weight, its removal cancels most digits.
+    In float64: where a knocked-out source had nearly all the weight, its removal cancels most digits. Where it cancels
+    all of them, that pass is computed by itself.
     """
     as_source, as_target = part.as_source.double(), part.as_target.double()
     scores = functional.leaky_relu(as_target[..., None] + as_source[:, None], _SLOPE)
@@ -176,14 +181,26 @@ def _other_rows(part: _BlockScores, block: Block, knockouts: Knockouts, kept: Te
     old = weights[:, :, position].permute(2, 3, 0, 1) * inside[..., None, None]  # (C, M, heads, T)
     level = knockouts.factor * as_source[:, position].permute(1, 2, 0)[..., None]  # (C, M, heads, 1)
     present = block.edges[:, position].permute(1, 2, 0)[:, :, None] & inside[..., None, None]  # (C, M, 1, T)
-    new = functional.leaky_relu(as_target + level, _SLOPE) - highest
+    new = (functional.leaky_relu(as_target + level, _SLOPE) - highest).clamp_max(_LARGEST_EXPONENT)
     new = new.masked_fill(~present, -torch.inf).exp()
     change = (knockouts.factor * new - old) * kept[:, :, position].permute(2, 3, 0, 1)
 
     sums = (weights * kept) @ projected + torch.einsum("cmht,cmho->chto", change, own)
     changed = new.sum(dim=1)
     totals = torch.maximum(weights.sum(dim=-1) - old.sum(dim=1) + changed, changed)  # (C, heads, T)
-    return (sums * linked[:, None] / torch.where(linked, totals, 1.0)[..., None]).to(part.projected.dtype)
+    vanished = linked & (totals < _LEAST_TOTAL)
+    out = sums * linked[:, None] / torch.where(linked & ~vanished, totals, 1.0)[..., None]
+    for number in vanished.flatten(1).any(dim=1).nonzero().ravel().tolist():
+        changed_scores = scores.clone()
+        mixed = torch.ones_like(scores[0, 0])  # what each source's vector is multiplied by, (S,)
+        for there, column, other in zip(inside[number], position[number], level[number], strict=True):
+            if there:
+                new_scores = functional.leaky_relu(as_target + other, _SLOPE)
+                changed_scores[:, :, column] = new_scores.masked_fill(~block.edges[:, column], -torch.inf)
+                mixed = mixed.index_fill(0, column, knockouts.factor)
+        rows = torch.where(linked[:, None], changed_scores, 0.0).softmax(dim=-1) * kept * mixed
+        out = out.index_copy(0, torch.tensor([number], device=out.device), (rows @ projected * linked[:, None])[None])
+    return out.to(part.projected.dtype)
 
 
 def _own_rows(part: _BlockScores, block: Block, knockouts: Knockouts, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:

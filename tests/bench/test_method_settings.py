@@ -110,6 +110,6 @@ def test_ablate_compares_every_variant_with_the_whole_method(tmp_path, scaled, c
     command = ["ablate", "--task", TASK, "--method", scaled, "--seeds", "2", "--device", "cpu"]
     assert main([*command, "--results", str(results)]) == 0
     out = capsys.readouterr().out
-    assert f"{TASK} · calibrated@1 · against scaled" in out
+    assert "· against scaled" in out
     assert {"scaled", "scaled[factor=0.5]", "scaled[shuffled=True]"} == {r.method for r in Store(results).records()}
     assert (results / "tables" / f"{TASK}.calibrated.ablation.csv").is_file()

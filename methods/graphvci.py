@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from methods.drug_table import INDEX, DoseScale, DrugTable, dose_share, largest_
 from methods.gene_graph import coexpression_edges, named_edges
 from methods.gene_vectors import gene_vectors, summed_vector, vector_source
 from methods.molecules import molecule_source
+from methods.moved_controls import moved_controls
 from methods.presets import NetworkConfig, configured
 from methods.training_cells import TrainingCells
 from methods.validation import ValidationConditions
@@ -188,14 +190,10 @@ class _GraphVci(Method):
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
         """Control cells decoded under the treatment: (n_cells, n_genes), log-normalised."""
-        from methods.networks.seeding import seeded
-
         if query.condition.cell_type not in self._types:
             raise Unsupported(f"no training control cells of cell type {query.condition.cell_type!r}")
-        controls = self._panel.draw_cells(query.controls, n_cells, seed=seed)
-        with seeded(seed, self._device):
-            cells = self._move(self._network, controls, query.condition)
-        return self._panel.restore_cells(cells)
+        move = partial(self._move, self._network)
+        return moved_controls(self._panel, query, move, n_cells=n_cells, seed=seed, device=self._device)
 
     def _move(self, network: GraphVciNetwork, controls: np.ndarray, condition: Condition) -> np.ndarray:
         """Cells of a condition from control cells, both (n, g), genes sorted; slightly negative values can occur."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
 from methods.gene_vectors import gene_vectors, summed_vector, vector_source
+from methods.moved_controls import moved_controls
 from methods.presets import NetworkConfig, configured
 from methods.training_cells import TrainingCells
 from methods.validation import ValidationConditions
@@ -156,12 +158,8 @@ class ScLambda(Method):
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
         """Control cells with the perturbation's vector added to their states: (n_cells, n_genes), log-normalised."""
-        from methods.networks.seeding import seeded
-
-        controls = self._panel.draw_cells(query.controls, n_cells, seed=seed)
-        with seeded(seed, self._device):
-            cells = self._move(self._network, controls, query.condition)
-        return self._panel.restore_cells(cells)
+        move = partial(self._move, self._network)
+        return moved_controls(self._panel, query, move, n_cells=n_cells, seed=seed, device=self._device)
 
     def _move(self, network: ScLambdaNetwork, controls: np.ndarray, condition: Condition) -> np.ndarray:
         """Cells of a condition from control cells, both (n, g), genes sorted; slightly negative values can occur."""

@@ -128,12 +128,13 @@ class ChemCpaTrainer:
         self._drug_adversary = Adversary(config.latent, hidden, data.n_drugs).to(device)
         self._type_adversary = Adversary(config.latent, hidden, data.n_types).to(device)
         self._optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self._adversary_optimiser = torch.optim.Adam(
             [*self._drug_adversary.parameters(), *self._type_adversary.parameters()],
             lr=config.adversary_rate,
             weight_decay=config.adversary_decay,
+            fused=True,
         )
         doser = {id(parameter) for parameter in self.network.doser.parameters()}
         self._doser = list(self.network.doser.parameters())

@@ -128,7 +128,7 @@ def _align(network: Grape, views: Sequence[Tensor], settings: GrapeSettings) -> 
     device = views[0].device
     projectors = nn.ModuleList(projector(settings) for _ in views).to(device)
     trained = [*network.fusion.heads.parameters(), *projectors.parameters()]
-    optimiser = torch.optim.Adam(trained, lr=settings.learning_rate)
+    optimiser = torch.optim.Adam(trained, lr=settings.learning_rate, fused=True)
     for _ in range(settings.alignment_epochs):
         for genes in epoch(len(views[0]), settings.alignment_batch, str(device)):
             one, other = (
@@ -144,7 +144,9 @@ def _align(network: Grape, views: Sequence[Tensor], settings: GrapeSettings) -> 
 def _train(
     network: Grape, views: Sequence[Tensor], targets: _Targets, settings: GrapeSettings, seed: int, progress: Progress
 ) -> None:
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.Adam(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
     network.train()
     step, total = 0, _number_of_steps(targets, settings)
     while step < total:

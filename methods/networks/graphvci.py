@@ -192,7 +192,7 @@ class GraphVciTrainer:
             self.network.offset.copy_(data.means[data.condition_of.unique()].mean(dim=0))
         self._judge = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
         self._optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         treated = data.treatment_of[data.condition_of]
         self._treated = treated[treated >= 0]

@@ -116,7 +116,7 @@ def fit_transformer(
         partners = paired_controls(cells, seed, within_cell_type=settings.pair_within_cell_type)
         best = BestState(network, schedule.patience)
         pairs = _Pairs(cells, partners, validation.fitting, device)
-        optimiser = torch.optim.Adam(network.parameters(), lr=schedule.learning_rate)
+        optimiser = torch.optim.Adam(network.parameters(), lr=schedule.learning_rate, fused=True)
         n_steps = math.ceil(len(pairs.rows) / schedule.batch_size)
         for number in range(schedule.epochs):
             network.train()

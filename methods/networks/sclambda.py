@@ -124,9 +124,12 @@ class ScLambdaTrainer:
         self._data, self._config, self._device = data, config, device
         self.network = ScLambdaNetwork(data.cells.shape[1], data.vectors.shape[1], config).to(device)
         self._information = MutualInformation(config).to(device)
-        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate)
+        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=config.learning_rate, fused=True)
         self._information_optimiser = torch.optim.Adam(
-            self._information.parameters(), lr=config.learning_rate, weight_decay=config.information_decay
+            self._information.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.information_decay,
+            fused=True,
         )
 
     def run(self, progress: Progress, validate: Callable[[ScLambdaNetwork], float] | None) -> None:

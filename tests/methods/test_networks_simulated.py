@@ -18,7 +18,12 @@ CASES = {
     "sclambda": (shrunk(ScLambda, hidden=256, epochs=60, decay_every=60, patience=None), "sim_double_tiny", True),
     "graphvci": (shrunk(GraphVci, epochs=100, patience=None), "sim_double_tiny", True),
     "graphvci-emb": (shrunk(GraphVciEmb, epochs=100, patience=None), "sim_double_tiny", True),
-    "chemcpa": (shrunk(ChemCpa, epochs=60, patience=None), "sim_covariate_tiny", False),
+    # the authors' depth needs far more cells than the 500 of the tiny screen
+    "chemcpa": (
+        shrunk(ChemCpa, hidden=64, depth=2, drug_depth=2, epochs=120, decay_every=120, patience=None),
+        "sim_covariate_tiny",
+        False,
+    ),
 }
 
 
@@ -41,8 +46,8 @@ def errors(cls, name: str, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_learnt_carries_over_to_test_conditions(name):
     cls, task, beats_mean = CASES[name]
-    # the median over seeds: single fits of chemcpa on the tiny screen are known to fail
-    model, control, perturbed_mean = np.median([errors(cls, task, seed) for seed in range(3)], axis=0)
+    # the median over seeds: about one fit of chemcpa in ten fails on the tiny screen
+    model, control, perturbed_mean = np.median([errors(cls, task, seed) for seed in range(5)], axis=0)
     assert model < control
     if beats_mean:
         assert model < perturbed_mean

@@ -1,7 +1,8 @@
-"""Reading a matrix of an h5ad file as CSR float32, some rows or all, in one pass and without densifying."""
+"""Reading a matrix of an h5ad file as CSR float32, some rows or all, without densifying."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -184,33 +185,30 @@ def _segments(indptr: np.ndarray, rows: np.ndarray) -> list[tuple[int, int]]:
 def _read_dense(matrix: StoredMatrix, rows: np.ndarray) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
+    # Read twice, first to count: no block of the result is ever held besides the result itself.
+    lengths = [np.count_nonzero(block, axis=1) for block in _dense_blocks(matrix, rows)]
+    indptr = np.concatenate(([0], np.cumsum(np.concatenate([np.zeros(0, dtype=np.int64), *lengths]), dtype=np.int64)))
+    total = int(indptr[-1])
+    width = np.int32 if max(total, matrix.shape[1]) < np.iinfo(np.int32).max else np.int64
+    data = np.empty(total, dtype=np.float32)
+    indices: np.ndarray = np.empty(total, dtype=width)
+    start = 0
+    for block in _dense_blocks(matrix, rows):
+        where = np.nonzero(block)
+        stop = start + where[1].size
+        data[start:stop], indices[start:stop] = block[where], where[1]
+        start = stop
+    return csr_matrix((data, indices, indptr.astype(width)), shape=(rows.size, matrix.shape[1]), copy=False)
+
+
+def _dense_blocks(matrix: StoredMatrix, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Wanted rows, which ascend, a block at a time: (n, n_genes) float32."""
     step = max(1, _READ // max(1, matrix.shape[1]))
-    blocks = [csr_matrix(np.zeros((0, matrix.shape[1]), dtype=np.float32))]
     for first in range(0, matrix.shape[0], step):
         last = min(first + step, matrix.shape[0])
         here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)]
         if here.size:
-            blocks.append(csr_matrix(matrix.node[first:last][here - first].astype(np.float32)))
-    return stack_rows(blocks)
-
-
-def stack_rows(blocks: list[csr_matrix]) -> csr_matrix:
-    """Stack blocks of rows, letting go of each array of theirs as soon as it is copied; the list is emptied.
-
-    Needs room for one and a half times the result, where ``scipy.sparse.vstack`` needs it twice.
-    """
-    from scipy.sparse import csr_matrix
-
-    n_genes = blocks[0].shape[1]
-    lengths = np.concatenate([np.diff(block.indptr) for block in blocks])
-    indptr = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-    values, indices = [block.data for block in blocks], [block.indices for block in blocks]
-    blocks.clear()
-    data = np.concatenate(values)
-    values.clear()
-    columns = np.concatenate(indices)
-    indices.clear()
-    return csr_matrix((data, columns, indptr.astype(columns.dtype)), shape=(lengths.size, n_genes), copy=False)
+            yield matrix.node[first:last][here - first].astype(np.float32)
 
 
 def _read_csc(matrix: StoredMatrix) -> csr_matrix:

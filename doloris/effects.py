@@ -31,6 +31,7 @@ _NOISE = (0.3, 1.0)
 _DOSE_LENGTH = (1.0, 3.0)
 _CELL_TYPE = (0.3, 0.6, 0.9)
 _OWN_MINIMUM = 3
+_SEARCHED = 1_000  # conditions that the kernel is chosen on: the time of a choice grows with their cube
 
 UnknownGenes = Literal["refuse", "shared"]
 
@@ -216,25 +217,28 @@ def fit_effects(
     own = _own(conditions, cells.genes)
     design = _Design(entities, trained, config.pair_scale)
     noise, signal = _noise(cells, conditions, changes)
-    blocks = _left_out_blocks(conditions)
     visible = np.where(own, np.nan, changes)
     visible = np.where(np.isnan(visible), np.nanmean(visible, axis=0), visible)
 
-    def inverse(kernel: Kernel) -> np.ndarray:
-        matrix = design.kernel(conditions, conditions, blend(similarities, kernel.sources), kernel)
-        solved: np.ndarray = np.linalg.inv(matrix + np.diag(kernel.noise * noise / signal))
+    def inverse(kernel: Kernel, rows: np.ndarray) -> np.ndarray:
+        some = [conditions[row] for row in rows]
+        matrix = design.kernel(some, some, blend(similarities, kernel.sources), kernel)
+        solved: np.ndarray = np.linalg.inv(matrix + np.diag(kernel.noise * noise[rows] / signal))
         return solved
 
-    gram = visible @ visible.T
+    searched = _searched(conditions, trained)
+    gram = visible[searched] @ visible[searched].T
+    searched_blocks = _left_out_blocks([conditions[row] for row in searched])
 
     def error(kernel: Kernel) -> float:
-        return _left_out_error(inverse(kernel), gram, blocks) / visible.size
+        squares = _left_out_error(inverse(kernel, searched), gram, searched_blocks)
+        return squares / float(len(gram) * visible.shape[1])
 
     kernel = _search(tuple(similarities), conditions, error)
     observed = _hide_own(targets, own)
-    precision = inverse(kernel)
+    precision = inverse(kernel, np.arange(len(conditions)))
     own_effect = _own_effect(targets, own)
-    left_out = observed - _left_out_residuals(precision, observed, blocks)
+    left_out = observed - _left_out_residuals(precision, observed, _left_out_blocks(conditions))
     model = EffectModel(
         kernel=kernel,
         conditions=conditions,
@@ -331,6 +335,16 @@ def _noise(cells: TrainingCells, conditions: Sequence[Perturbation], changes: np
     return noise, max(total - float(noise.mean()), 0.1 * total, 1e-8)
 
 
+def _searched(conditions: Sequence[Perturbation], trained: tuple[str, ...]) -> np.ndarray:
+    """Conditions that the kernel is chosen on: all, or of a large screen those of some genes or drugs."""
+    share = _SEARCHED / len(conditions)
+    if share >= 1:
+        return np.arange(len(conditions))
+    drawn = np.random.default_rng(0).permutation(len(trained))[: max(2, round(share * len(trained)))]
+    kept = {trained[position] for position in drawn}
+    return np.array([row for row, condition in enumerate(conditions) if kept.issuperset(entities_of(condition))])
+
+
 def _left_out_blocks(conditions: Sequence[Perturbation]) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each condition, itself and those that share a gene or drug with it; and where it stands among them."""
     sets = [set(entities_of(condition)) for condition in conditions]
@@ -357,16 +371,17 @@ def _left_out_residuals(
 
 def _left_out_error(precision: np.ndarray, gram: np.ndarray, blocks: list[tuple[np.ndarray, np.ndarray]]) -> float:
     """Sum of squares of :func:`_left_out_residuals`, from the inner products of the observed rows alone."""
-    solved = precision @ gram @ precision  # inner products of the rows of precision @ observed
+    half = gram @ precision
     total = 0.0
     for row, (block, position) in enumerate(blocks):
         if block.size == 1:
-            total += solved[row, row] / precision[row, row] ** 2
+            total += precision[row] @ half[:, row] / precision[row, row] ** 2
         else:
             unit = np.zeros(block.size)
             unit[position] = 1.0
             weights = np.linalg.solve(precision[np.ix_(block, block)], unit)
-            total += weights @ solved[np.ix_(block, block)] @ weights
+            # the inner products of the block's rows of precision @ observed, between the weights
+            total += (weights @ precision[block]) @ (half[:, block] @ weights)
     return float(total)
 
 

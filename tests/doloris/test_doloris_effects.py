@@ -7,7 +7,7 @@ import pytest
 from doloris_scenes import GENES, drug_screen, module_effect, screen, tiny
 
 from doloris import Perturbation, Priors, TrainingCells
-from doloris.effects import _left_out_error, _left_out_residuals, fit_effects, observed_effects
+from doloris.effects import _left_out_error, _left_out_residuals, _searched, fit_effects, observed_effects
 from doloris.errors import UnknownPerturbation
 from doloris.moments import expressed_moments
 
@@ -114,3 +114,23 @@ def test_the_left_out_error_equals_that_of_models_refitted_without_each_block():
     np.testing.assert_allclose(_left_out_residuals(precision, observed, blocks), refitted)
     error = _left_out_error(precision, observed @ observed.T, blocks)
     assert error == pytest.approx(np.square(refitted).sum())
+
+
+def test_of_a_large_screen_the_kernel_is_chosen_on_all_conditions_of_some_drugs(monkeypatch):
+    monkeypatch.setattr("doloris.effects._SEARCHED", 20)
+    conditions = [Perturbation(drug=drug, dose=dose) for drug in range(12) for dose in (1.0, 10.0, 100.0)]
+    rows = _searched(conditions, tuple(str(drug) for drug in range(12)))
+    drugs = [conditions[row].drug for row in rows]
+    assert len(set(drugs)) == 7
+    assert all(drugs.count(drug) == 3 for drug in set(drugs))
+    few = conditions[:20]
+    assert _searched(few, tuple(str(drug) for drug in range(7))).tolist() == list(range(20))
+
+
+def test_a_kernel_chosen_on_a_part_still_has_effects_of_every_condition(cells, monkeypatch):
+    whole = effects_of(cells)
+    monkeypatch.setattr("doloris.effects._SEARCHED", 4)
+    part = effects_of(cells)
+    assert part.conditions == whole.conditions
+    unseen = [Perturbation(genes=("G9",))]
+    assert np.corrcoef(part.predict(unseen).value[0], whole.predict(unseen).value[0])[0, 1] > 0.9

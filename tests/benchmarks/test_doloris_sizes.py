@@ -1,0 +1,87 @@
+"""Doloris at the sizes of the published screens: sampling Norman's test conditions, fitting on all of sci-Plex 3.
+
+Run by hand: ``pytest tests/benchmarks/test_doloris_sizes.py -s``, on whatever device there is. The networks are the
+default ones of that size and hardly trained: time and memory do not depend on what was learnt.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+from scipy.sparse import random as random_sparse
+
+from doloris import Doloris, Perturbation, TrainingCells, corrected
+
+BRIEF = replace(corrected(), steps=3, mask_steps=3)
+
+
+@pytest.fixture(scope="module")
+def device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def peak_gib(device: str) -> float:
+    """Of the device, or of this process where that is the CPU."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def report(text: str, device: str, started: float) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    took = time.perf_counter() - started
+    print(
+        f"\n{text} on {device}, {torch.get_num_threads()} threads: {took:.1f} s, peak memory {peak_gib(device):.1f} GiB"
+    )
+
+
+def test_sampling_the_doubles_of_norman(device: str) -> None:
+    rng = np.random.default_rng(0)
+    genes = tuple(f"G{number}" for number in range(5_000))
+    values = random_sparse(4_000, len(genes), density=0.2, format="csr", random_state=rng, dtype=np.float32)
+    singles = tuple(Perturbation(genes=(gene,)) for gene in genes[:39])
+    cells = TrainingCells(values, genes, (Perturbation(), *singles), np.arange(4_000) % 40)
+    model = Doloris(BRIEF).fit(cells, seed=0, device=device)
+    # a CPU does two of the 131 conditions; each costs the same
+    count = 131 if device == "cuda" else 2
+    pairs = [Perturbation(genes=(genes[number % 39], genes[(7 * number + 1) % 39])) for number in range(count)]
+    controls = {0: values[cells.control]}
+
+    started = time.perf_counter()
+    made = model.sample(pairs, controls, n_cells=100, seed=0)
+    report(f"{count} conditions x 100 cells x {BRIEF.sampling_steps} steps", device, started)
+    assert [cells.shape for cells in made] == [(100, len(genes))] * count
+
+
+def test_fitting_on_all_of_sciplex3(device: str) -> None:
+    n_cells, n_genes, per_cell, n_types, doses = 580_000, 2_000, 300, 3, (10.0, 100.0, 1_000.0, 10_000.0)
+    rng = np.random.default_rng(0)
+    starts = rng.integers(0, 6, n_cells, dtype=np.int32)
+    columns = (starts[:, None] + np.arange(per_cell, dtype=np.int32) * 6).ravel()
+    values = csr_matrix(
+        (rng.random(columns.size, dtype=np.float32) + 0.5, columns, np.arange(n_cells + 1, dtype=np.int64) * per_cell),
+        shape=(n_cells, n_genes),
+    )
+    conditions = tuple(
+        Perturbation(drug=None if drug < 0 else drug, dose=0.0 if drug < 0 else dose, cell_type=cell_type)
+        for cell_type in range(n_types)
+        for drug in range(-1, 187)
+        for dose in (doses if drug >= 0 else (0.0,))
+    )
+    labels = rng.integers(0, len(conditions), n_cells)
+    drugs = rng.standard_normal((187, 200))
+    cells = TrainingCells(values, tuple(f"G{n}" for n in range(n_genes)), conditions, labels, n_types, drugs)
+    stored = (values.data.nbytes + values.indices.nbytes + values.indptr.nbytes) / 2**30
+
+    started = time.perf_counter()
+    model = Doloris(BRIEF).fit(cells, seed=0, device=device)
+    report(f"fit on {n_cells:,} cells x {n_genes:,} genes, {stored:.1f} GiB as CSR", device, started)
+    controls = {0: values[(labels == 0)]}
+    assert model.sample([conditions[1]], controls, n_cells=20, seed=0)[0].shape == (20, n_genes)

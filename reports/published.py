@@ -22,7 +22,7 @@ def published_table(frame: pd.DataFrame, *, placement: str = "tp") -> str:
     frame
         One task. Columns ``task``, ``stands_for``, ``simulated``, ``method`` (as the paper writes it, or our label),
         ``label`` (ours; empty for published numbers), ``protocol`` (``published`` for the paper's numbers), ``metric``,
-        ``genes``, ``mean``, ``spread``.
+        ``genes``, ``mean``, ``spread``, ``n_conditions``.
     placement
         As in :func:`reports.latex.latex_table`.
     """
@@ -81,7 +81,7 @@ def _heading(method: str, label: str) -> str:
 
 
 def _cell(found: tuple[float, float] | None) -> str:
-    if found is None:
+    if found is None or pd.isna(found[0]):
         return escape_latex(DASH)
     mean, spread = found
     shown = escape_latex(number(mean, _DECIMALS))
@@ -98,6 +98,8 @@ def _caption(frame: pd.DataFrame) -> str:
     else:
         sentences.append("No published numbers belong to this task.")
     sentences.append("Ours: the same stored predictions under each protocol, ± standard deviation over conditions.")
+    if few := _scored_on_few(frame):
+        sentences.append(f"Not comparable with the others, as scored on fewer conditions: {', '.join(few)}.")
     if simulated:
         sentences.append("Ours were measured on SIMULATED cells.")
     if simulated and published:
@@ -106,6 +108,13 @@ def _caption(frame: pd.DataFrame) -> str:
             "protocols, never with the published ones."
         )
     return escape_latex(" ".join(sentences))
+
+
+def _scored_on_few(frame: pd.DataFrame) -> list[str]:
+    """Those of ours without a score for some condition that another has: ``linear (13 of 14)``."""
+    scored = frame[(frame["protocol"] != PUBLISHED) & frame["mean"].notna()]
+    counts = scored.groupby("label", sort=False)["n_conditions"].max()
+    return [f"{label} ({count} of {counts.max()})" for label, count in counts.items() if count < counts.max()]
 
 
 def _slug(name: str) -> str:

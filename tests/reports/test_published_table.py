@@ -12,6 +12,7 @@ from reports.published import published_table
 
 PDFLATEX = shutil.which("pdflatex")
 COLUMNS = ["task", "stands_for", "simulated", "method", "label", "protocol", "metric", "genes", "mean", "spread"]
+N_CONDITIONS = 15
 
 
 def frame(*, simulated=False, task="norman_double"):
@@ -25,7 +26,8 @@ def frame(*, simulated=False, task="norman_double"):
             for method, label in (("Doloris", "doloris+trrust"), ("linear", "linear"), ("a_b & c", "a_b & c")):
                 value = size * factor * (7 if label == "linear" else 1)
                 rows.append((task, "norman_double", simulated, method, label, protocol, metric, genes, value, size))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.assign(n_conditions=table["protocol"].map(lambda name: pd.NA if name == "published" else N_CONDITIONS))
 
 
 def lines_of(latex):
@@ -80,3 +82,21 @@ def test_it_compiles(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
     assert "tab:published-norman-double" in (tmp_path / "t.aux").read_text()
+
+
+def test_a_method_scored_on_fewer_conditions_is_named_in_the_caption():
+    few = frame()
+    few.loc[few["label"] == "linear", "n_conditions"] = 5
+    caption = published_table(few).partition(r"\caption")[2].partition(r"\label")[0]
+    assert "linear (5 of 15)" in caption
+    assert "fewer conditions" not in published_table(frame())
+
+
+def test_a_missing_number_is_a_dash():
+    absent = frame()
+    absent.loc[absent["label"] == "linear", ["mean", "spread"]] = float("nan")
+    absent.loc[absent["label"] == "linear", "n_conditions"] = 0
+    latex = published_table(absent)
+    assert "NaN" not in latex
+    assert lines_of(latex)[2][3] == r"\textendash"
+    assert "fewer conditions" not in latex

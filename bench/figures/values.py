@@ -51,7 +51,10 @@ def on_all_genes(board: Leaderboard) -> list[MeasuredColumn]:
 
 
 def scored_methods(board: Leaderboard) -> list[str]:
-    """Methods with scores, best first by the first headline metric; the bounds are left out.
+    """Methods with scores; the bounds are left out.
+
+    Those that cover most conditions come first, then the best by the first headline metric: a mean over conditions
+    that others lack says nothing beside theirs.
 
     Raises
     ------
@@ -60,17 +63,17 @@ def scored_methods(board: Leaderboard) -> list[str]:
     """
     finished = {record.method for record in board.records if record.status == "finished"}
     lead = headline_columns(board)[0]
-    means = {
-        name: mean_over_conditions(lead.losses(name))
-        for name in finished
-        if board.bounds.kind(name) == "method" and lead.values[name].size
-    }
-    known = [name for name, mean in means.items() if np.isfinite(mean)]
-    if not known:
+    order = {}
+    for name in finished & set(lead.values):
+        losses = lead.losses(name)
+        covered = int(defined_conditions(losses).sum())
+        if board.bounds.kind(name) == "method" and covered:
+            order[name] = (-covered, mean_over_conditions(losses), name)
+    if not order:
         raise FigureUnavailable(
             f"no method has scores on {board.evaluator.task.name}; `python -m bench run` makes them"
         )
-    return sorted(known, key=lambda name: (means[name], name))
+    return sorted(order, key=order.__getitem__)
 
 
 def mean_over_conditions(values: Floats) -> float:

@@ -93,6 +93,8 @@ def _scores(board: Leaderboard, facts: Mapping[str, Mapping[str, object]]) -> pd
     rows = []
     for column in headline_columns(board):
         for name, more in facts.items():
+            if name not in column.values:
+                continue  # it declined every condition
             found = interval(column.values[name])
             rows.append(
                 {

@@ -13,6 +13,35 @@ from bench.store import Store
 TASK = "sim_double_tiny"
 METHODS = ("additive", "control", "linear", "random-cells")
 
+DECLINING = '''"""A method that declines all conditions, or all but the first, for which it knows the answer best."""
+import numpy as np
+
+from methods.base import Method, Unsupported
+from methods.conditions import TaskKind
+
+
+class Declining(Method):
+    """Control cells for one condition, or for none."""
+
+    name = "declining"
+    tasks = frozenset(TaskKind)
+
+    def __init__(self, only: str = "") -> None:
+        self.only = only
+
+    def configuration(self):
+        return {"only": self.only}
+
+    def fit(self, train, *, seed, device, progress):
+        self.shift = 0.0
+
+    def predict(self, query, *, n_cells, seed):
+        if query.condition.key != self.only:
+            raise Unsupported("not this one")
+        rng = np.random.default_rng(seed)
+        return query.controls.X[rng.integers(query.controls.n_obs, size=n_cells)].toarray()
+'''
+
 VARIED = '''"""A method with a part that can be left out and a number of steps."""
 import numpy as np
 
@@ -62,6 +91,19 @@ def varied_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = folder / "results"
     arguments = ["--method", str(file), "--seeds", "1", "--device", "cpu", "--results", str(where)]
     assert main(["ablate", "--task", TASK, *arguments]) == 0
+    return where
+
+
+@pytest.fixture(scope="session")
+def declined_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with two baselines, a method that declines everything, and one that covers one condition."""
+    folder = tmp_path_factory.mktemp("declined")
+    file = folder / "declining.py"
+    file.write_text(DECLINING)
+    where = folder / "results"
+    named = ["control", "random-cells", "perturbed-mean", str(file), f"{file}[only=SAMD1+TGFBR2]"]
+    arguments = [part for method in named for part in ("--method", method)]
+    assert main(["run", "--task", TASK, "--seeds", "1", "--device", "cpu", "--results", str(where), *arguments]) == 0
     return where
 
 

@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.stats import spearmanr
 
+from bench.boards import open_boards
 from bench.figures import costs, intra_distance, paired, ranks
 from bench.figures.activation import activation_frame, active_fraction, calibration_error
 from bench.figures.bimodal_genes import bimodal_frame, bimodality_coefficient, is_bimodal, smaller_mode
 from bench.figures.cell_numbers import by_cells
 from bench.figures.signal_to_noise import condition_sums, most_variable, signal_and_noise, signal_to_noise_frame
+from bench.figures.values import scored_methods
+from bench.protocols import CALIBRATED
+from bench.store import Store
 
 RNG = np.random.default_rng(0)
 
@@ -194,3 +198,10 @@ def test_costs_are_what_the_runs_recorded(board):
     ]
     assert frame.loc["additive", "seconds"] == pytest.approx(np.median(seconds))
     assert frame.loc["additive", "gibibytes"] > 0.01
+
+
+def test_methods_are_ordered_by_coverage_first_and_those_without_scores_left_out(declined_results):
+    (board,) = open_boards(["sim_double_tiny"], Store(declined_results), CALIBRATED)
+    names = scored_methods(board)
+    assert names[-1] == "declining[only=SAMD1+TGFBR2]"
+    assert sorted(names[:-1]) == ["perturbed-mean", "random-cells"]

@@ -90,3 +90,9 @@ def test_variants_are_drawn_by_their_settings(varied_results, tmp_path):
     energy = steps[(steps["metric"].str.startswith("E-distance")) & (steps["genes"] == "all genes")].set_index("nfe")
     assert energy.loc[50, "mean"] < energy.loc[1, "mean"]
     assert (steps["seconds"] > 0).all()
+
+
+def test_a_method_that_declined_every_condition_stops_no_figure(declined_results, tmp_path):
+    made = main(["figures", "--task", TASK, "--results", str(declined_results), "--out", str(tmp_path)])
+    assert made == 0
+    assert "declining" not in (tmp_path / f"paired_scatter.{TASK}.csv").read_text()

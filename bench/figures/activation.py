@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.figures.declare import FigureUnavailable
-from bench.figures.values import scored_methods
+from bench.figures.variants import entrants
 from bench.protocols import CALIBRATED
 from reports.figures.activation import LEAST_SHOWN
 
@@ -87,7 +87,7 @@ def build(boards: Sequence[Leaderboard]) -> pd.DataFrame:
     (board,) = boards
     evaluator = board.evaluator
     records = {record.method: record for record in reversed(board.records) if record.status == "finished"}
-    of_cells = [name for name in scored_methods(board) if records[name].details.get("output") == "cells"]
+    of_cells = [name for name in entrants(board) if records[name].details.get("output") == "cells"]
     models = [name for name in of_cells if records[name].details.get("role") != "baseline"]
     if not of_cells:
         raise FigureUnavailable(f"no method on {evaluator.task.name} predicts cells; means have no activation")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bench.figures.values import on_all_genes, scope_label, scored_methods
+from bench.figures.values import on_all_genes, scope_label
+from bench.figures.variants import entrants
 
 if TYPE_CHECKING:
     from bench.leaderboard import Leaderboard
@@ -23,7 +24,7 @@ def build(boards: Sequence[Leaderboard]) -> pd.DataFrame:
     cells = np.array([held_out.cells[key].shape[0] for key in board.conditions])
     frames = []
     for column in on_all_genes(board):
-        for method in scored_methods(board):
+        for method in entrants(board):
             value = column.values[method].mean(axis=0)
             known = np.isfinite(value)
             if known.any():

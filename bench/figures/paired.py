@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bench.figures.declare import FigureUnavailable
-from bench.figures.values import on_all_genes, scope_label, scored_methods
+from bench.figures.values import on_all_genes, scope_label
+from bench.figures.variants import entrants
 from bench.statistics.comparison import compare
 from bench.statistics.summary import defined_conditions
 
@@ -27,7 +28,7 @@ def build(boards: Sequence[Leaderboard]) -> pd.DataFrame:
     """
     (board,) = boards
     reference = board.best_baseline
-    others = [name for name in scored_methods(board) if name != reference]
+    others = [name for name in entrants(board) if name != reference]
     if reference is None or not others:
         raise FigureUnavailable(f"two methods with scores on {board.evaluator.task.name}, one a baseline, are needed")
     return paired_frame(board, others[0], reference)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.figures.declare import FigureUnavailable
-from bench.figures.values import headline_columns, interval, scope_label
+from bench.figures.values import headline_columns, interval, scope_label, scored_methods
 from bench.hashing import hash_json
 
 if TYPE_CHECKING:
@@ -32,6 +32,26 @@ def variants(records: Sequence[RunRecord], setting: str) -> dict[str, object]:
 
     Of several such groups the one with the most values; empty where no two values have run.
     """
+    largest = max(_groups(records, setting), key=lambda group: len(set(group.values())), default={})
+    return largest if len(set(largest.values())) > 1 else {}
+
+
+def entrants(board: Leaderboard) -> list[str]:
+    """:func:`scored_methods` without those that are another one less a part, or at another number of steps."""
+    partial = {
+        method
+        for group in _groups(board.records, PART)
+        for method, part in group.items()
+        if part != WHOLE and WHOLE in group.values()
+    }
+    for group in _groups(board.records, STEPS):
+        # the shortest name is that of the method as it is, without a setting
+        partial |= set(group) - {min(group, key=lambda method: (len(method), method))}
+    return [method for method in scored_methods(board) if method not in partial]
+
+
+def _groups(records: Sequence[RunRecord], setting: str) -> list[dict[str, object]]:
+    """Method -> its value of a setting, for each set of finished runs that differ in nothing else."""
     groups: dict[str, dict[str, object]] = {}
     for record in records:
         configuration = dict(_configuration(record))
@@ -40,8 +60,7 @@ def variants(records: Sequence[RunRecord], setting: str) -> dict[str, object]:
         value = configuration.pop(setting)
         same = {name: record.inputs.get(name) for name in ("source", "resources", "n_cells", "device")}
         groups.setdefault(hash_json({"configuration": configuration, **same}), {})[record.method] = value
-    largest = max(groups.values(), key=lambda group: len(set(group.values())), default={})
-    return largest if len(set(largest.values())) > 1 else {}
+    return list(groups.values())
 
 
 def _configuration(record: RunRecord) -> Mapping[str, object]:

@@ -44,7 +44,7 @@ def score_by_cells(frame: pd.DataFrame, heading: str = "") -> Figure:
             axis.text(
                 0.98,
                 0.98,
-                f"largest |Spearman| {abs(strongest['correlation']):.2f} ({strongest['method']})",
+                f"largest |Spearman| {abs(strongest['correlation']):.2f}\n({strongest['method']})",
                 transform=axis.transAxes,
                 ha="right",
                 va="top",

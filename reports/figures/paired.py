@@ -61,7 +61,7 @@ def _differences(axis: Axes, frame: pd.DataFrame) -> None:
     axis.axhline(first["mean"], color=COLOURS[1], linewidth=1.2)
     sign = {"lower": "below 0: better", "higher": "above 0: better"}.get(first["better"], "")
     axis.set_title(
-        f"mean {first['mean']:.3g}\n95 % [{first['low']:.3g}, {first['high']:.3g}], p {first['p']:.2g}", fontsize=6.5
+        f"mean {first['mean']:.3g}, p {first['p']:.2g}\n95 % [{first['low']:.3g}, {first['high']:.3g}]", fontsize=6.5
     )
     axis.set_xlabel("conditions, sorted")
     axis.set_ylabel(f"difference\n({sign})" if sign else "difference")

@@ -28,8 +28,9 @@ def ablations(frame: pd.DataFrame, heading: str = "") -> Figure:
     settings = list(dict.fromkeys(frame["setting"]))
     n_metrics = max(1, int(frame["metric"].nunique()))
     with style():
-        figure, axes = canvas(len(panels), heading, columns=min(3, n_metrics), height=0.75 + 0.2 * len(settings))
-        for axis, (genes, metric) in zip(axes, panels, strict=True):
+        columns = min(3, n_metrics)
+        figure, axes = canvas(len(panels), heading, columns=columns, height=0.9 + 0.2 * len(settings))
+        for number, (axis, (genes, metric)) in enumerate(zip(axes, panels, strict=True)):
             here = frame[(frame["metric"] == metric) & (frame["genes"] == genes)].set_index("setting")
             present = [name for name in settings if name in here.index]
             axis.axvline(here.loc[present[0], "mean"], color=QUIET, linewidth=0.8, linestyle="--", zorder=0)
@@ -37,9 +38,9 @@ def ablations(frame: pd.DataFrame, heading: str = "") -> Figure:
                 row, colour = here.loc[name], COLOURS[place % len(COLOURS)]
                 axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.4)
                 axis.plot([row["mean"]], [place], color=colour, marker=MARKERS[place % len(MARKERS)], linestyle="")
-            axis.set_yticks(range(len(present)), present)
+            axis.set_yticks(range(len(present)), present if number % columns == 0 else [""] * len(present))
             axis.set_ylim(len(present) - 0.5, -0.5)
-            axis.set_title(f"{metric}, {genes}")
+            axis.set_title(f"{_in_two_lines(metric)}, {genes}")
             axis.set_xlabel(_direction(here["better"].iloc[0]))
     return figure
 
@@ -66,7 +67,7 @@ def evaluations(frame: pd.DataFrame, heading: str = "") -> Figure:
                 line = here[here["genes"] == genes].sort_values("nfe")
                 if len(line):
                     handles[genes] = _curve(axis, line, place)
-            axis.set_title(metric)
+            axis.set_title(_in_two_lines(metric))
             axis.set_ylabel(_direction(here["better"].iloc[0]))
         cost = frame[["nfe", "seconds"]].drop_duplicates().sort_values("nfe")
         axes[-1].plot(cost["nfe"], cost["seconds"], color=QUIET, marker="o")
@@ -89,3 +90,8 @@ def _curve(axis: Axes, line: pd.DataFrame, place: int) -> object:
 
 def _direction(better: str) -> str:
     return {"lower": "lower is better", "higher": "higher is better"}.get(better, "closer is better")
+
+
+def _in_two_lines(metric: str) -> str:
+    """What stands in parentheses on a line of its own: a title is not cut to the width of its panel."""
+    return metric.replace(" (", "\n(")

@@ -17,6 +17,7 @@ from bench.figures.bimodal_genes import bimodal_frame, bimodality_coefficient, i
 from bench.figures.cell_numbers import by_cells
 from bench.figures.signal_to_noise import condition_sums, most_variable, signal_and_noise, signal_to_noise_frame
 from bench.figures.values import scored_methods
+from bench.figures.variants import entrants
 from bench.protocols import CALIBRATED
 from bench.store import Store
 
@@ -205,3 +206,9 @@ def test_methods_are_ordered_by_coverage_first_and_those_without_scores_left_out
     names = scored_methods(board)
     assert names[-1] == "declining[only=SAMD1+TGFBR2]"
     assert sorted(names[:-1]) == ["perturbed-mean", "random-cells"]
+
+
+def test_a_method_less_a_part_or_with_other_steps_is_no_entrant(varied_results):
+    (board,) = open_boards(["sim_double_tiny"], Store(varied_results), CALIBRATED)
+    assert len(scored_methods(board)) > len(entrants(board))
+    assert [name for name in entrants(board) if name.startswith("varied")] == ["varied"]

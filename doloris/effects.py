@@ -220,23 +220,22 @@ def fit_effects(
     visible = np.where(own, np.nan, changes)
     visible = np.where(np.isnan(visible), np.nanmean(visible, axis=0), visible)
 
-    def inverse(kernel: Kernel, rows: np.ndarray) -> np.ndarray:
-        some = [conditions[row] for row in rows]
+    def inverse(kernel: Kernel, some: Sequence[Perturbation], share: np.ndarray) -> np.ndarray:
         matrix = design.kernel(some, some, blend(similarities, kernel.sources), kernel)
-        solved: np.ndarray = np.linalg.inv(matrix + np.diag(kernel.noise * noise[rows] / signal))
+        solved: np.ndarray = np.linalg.inv(matrix + np.diag(kernel.noise * share))
         return solved
 
-    searched = _searched(conditions, trained)
-    gram = visible[searched] @ visible[searched].T
-    searched_blocks = _left_out_blocks([conditions[row] for row in searched])
+    rows = _searched(conditions, trained)
+    searched = [conditions[row] for row in rows]
+    gram = visible[rows] @ visible[rows].T
+    blocks = _left_out_blocks(searched)
 
     def error(kernel: Kernel) -> float:
-        squares = _left_out_error(inverse(kernel, searched), gram, searched_blocks)
-        return squares / float(len(gram) * visible.shape[1])
+        return _left_out_error(inverse(kernel, searched, noise[rows] / signal), gram, blocks)
 
     kernel = _search(tuple(similarities), conditions, error)
     observed = _hide_own(targets, own)
-    precision = inverse(kernel, np.arange(len(conditions)))
+    precision = inverse(kernel, conditions, noise / signal)
     own_effect = _own_effect(targets, own)
     left_out = observed - _left_out_residuals(precision, observed, _left_out_blocks(conditions))
     model = EffectModel(
@@ -336,13 +335,10 @@ def _noise(cells: TrainingCells, conditions: Sequence[Perturbation], changes: np
 
 
 def _searched(conditions: Sequence[Perturbation], trained: tuple[str, ...]) -> np.ndarray:
-    """Conditions that the kernel is chosen on: all, or of a large screen those of some genes or drugs."""
-    share = _SEARCHED / len(conditions)
-    if share >= 1:
-        return np.arange(len(conditions))
-    drawn = np.random.default_rng(0).permutation(len(trained))[: max(2, round(share * len(trained)))]
-    kept = {trained[position] for position in drawn}
-    return np.array([row for row, condition in enumerate(conditions) if kept.issuperset(entities_of(condition))])
+    """Conditions that the kernel is chosen on: of a large screen, all of some genes or drugs, drawn one by one."""
+    turn = dict(zip(np.random.default_rng(0).permutation(trained).tolist(), range(len(trained)), strict=True))
+    complete = np.array([max(turn[entity] for entity in entities_of(condition)) for condition in conditions])
+    return np.flatnonzero(complete <= np.sort(complete)[:_SEARCHED][-1])
 
 
 def _left_out_blocks(conditions: Sequence[Perturbation]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -187,7 +187,7 @@ def _read_dense(matrix: StoredMatrix, rows: np.ndarray) -> csr_matrix:
 
     # Read twice, first to count: no block of the result is ever held besides the result itself.
     lengths = [np.count_nonzero(block, axis=1) for block in _dense_blocks(matrix, rows)]
-    indptr = np.concatenate(([0], np.cumsum(np.concatenate([np.zeros(0, dtype=np.int64), *lengths]), dtype=np.int64)))
+    indptr = np.concatenate([[0], *lengths], dtype=np.int64).cumsum()
     total = int(indptr[-1])
     width = np.int32 if max(total, matrix.shape[1]) < np.iinfo(np.int32).max else np.int64
     data = np.empty(total, dtype=np.float32)

@@ -38,16 +38,11 @@ def variants(records: Sequence[RunRecord], setting: str) -> dict[str, object]:
 
 def entrants(board: Leaderboard) -> list[str]:
     """:func:`scored_methods` without those that are another one less a part, or at another number of steps."""
-    partial = {
-        method
-        for group in _groups(board.records, PART)
-        for method, part in group.items()
-        if part != WHOLE and WHOLE in group.values()
-    }
-    for group in _groups(board.records, STEPS):
+    variant = set()
+    for group in (*_groups(board.records, PART), *_groups(board.records, STEPS)):
         # the shortest name is that of the method as it is, without a setting
-        partial |= set(group) - {min(group, key=lambda method: (len(method), method))}
-    return [method for method in scored_methods(board) if method not in partial]
+        variant |= set(group) - {min(group, key=lambda method: (len(method), method))}
+    return [method for method in scored_methods(board) if method not in variant]
 
 
 def _groups(records: Sequence[RunRecord], setting: str) -> list[dict[str, object]]:

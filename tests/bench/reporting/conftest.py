@@ -13,7 +13,7 @@ from bench.store import Store
 TASK = "sim_double_tiny"
 METHODS = ("additive", "control", "linear", "random-cells")
 
-DECLINING = '''"""A method that declines all conditions, or all but the first, for which it knows the answer best."""
+DECLINING = '''"""A method that declines all conditions, or all but one."""
 import numpy as np
 
 from methods.base import Method, Unsupported
@@ -73,38 +73,41 @@ class Varied(Method):
 '''
 
 
+def stored(folder: Path, command: str, *methods: str, seeds: int = 1) -> Path:
+    """The folder, with the results of a command on the task."""
+    named = [part for method in methods for part in ("--method", method)]
+    where = ["--task", TASK, "--seeds", str(seeds), "--device", "cpu", "--results", str(folder)]
+    assert main([command, *where, *named]) == 0
+    return folder
+
+
+def written(folder: Path, name: str, source: str) -> str:
+    """Path of a method file."""
+    file = folder / name
+    file.write_text(source)
+    return str(file)
+
+
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with four methods, two seeds."""
-    folder = tmp_path_factory.mktemp("reporting")
-    named = [part for method in METHODS for part in ("--method", method)]
-    assert main(["run", "--task", TASK, "--seeds", "2", "--device", "cpu", "--results", str(folder), *named]) == 0
-    return folder
+    return stored(tmp_path_factory.mktemp("reporting"), "run", *METHODS, seeds=2)
 
 
 @pytest.fixture(scope="session")
 def varied_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with a method, the same without a part, and with two numbers of steps."""
     folder = tmp_path_factory.mktemp("varied")
-    file = folder / "varied.py"
-    file.write_text(VARIED)
-    where = folder / "results"
-    arguments = ["--method", str(file), "--seeds", "1", "--device", "cpu", "--results", str(where)]
-    assert main(["ablate", "--task", TASK, *arguments]) == 0
-    return where
+    return stored(folder / "results", "ablate", written(folder, "varied.py", VARIED))
 
 
 @pytest.fixture(scope="session")
 def declined_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A results folder with two baselines, a method that declines everything, and one that covers one condition."""
+    """A results folder with three baselines, a method that declines everything, and one that covers one condition."""
     folder = tmp_path_factory.mktemp("declined")
-    file = folder / "declining.py"
-    file.write_text(DECLINING)
-    where = folder / "results"
-    named = ["control", "random-cells", "perturbed-mean", str(file), f"{file}[only=SAMD1+TGFBR2]"]
-    arguments = [part for method in named for part in ("--method", method)]
-    assert main(["run", "--task", TASK, "--seeds", "1", "--device", "cpu", "--results", str(where), *arguments]) == 0
-    return where
+    file = written(folder, "declining.py", DECLINING)
+    some = ("control", "random-cells", "perturbed-mean")
+    return stored(folder / "results", "run", *some, file, f"{file}[only=SAMD1+TGFBR2]")
 
 
 @pytest.fixture(scope="session")

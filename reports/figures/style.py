@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,8 +125,11 @@ def plain_log(axis: Axes, which: str) -> None:
 
 def save(figure: Figure, path: Path, form: str) -> None:
     """Write a figure as ``pdf`` or ``png``; the same figure gives the same bytes."""
+    # Drawn in memory: on a full disk matplotlib's PDF writer fails with an error of its own that hides the disk's.
+    drawn = BytesIO()
     with style():
-        figure.savefig(path, format=form, metadata=dict.fromkeys(_DATED[form]))
+        figure.savefig(drawn, format=form, metadata=dict.fromkeys(_DATED[form]))
+    path.write_bytes(drawn.getvalue())
 
 
 def panel_legend(figure: Figure, handles: Iterable[object], labels: Iterable[str], *, columns: int = 5) -> None:

@@ -1,6 +1,7 @@
 """The one style: told apart by everyone, and gone when the figure is drawn."""
 
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -72,3 +73,11 @@ def test_names_are_never_read_as_markup(tmp_path):
     costs = pd.DataFrame([{**row, "value": 1.0, "seconds": 2.0, "gibibytes": 0.5}])
     save(score_by_cost(costs, name), tmp_path / "costs.png", "png")
     assert (tmp_path / "costs.png").stat().st_size > 1000
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("form", ["pdf", "png"])
+def test_a_full_disk_is_reported_as_such(form):
+    figure, _ = canvas(1, "", columns=1, height=1.0)
+    with pytest.raises(OSError, match="No space left"):
+        save(figure, Path("/dev/full"), form)

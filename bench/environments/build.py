@@ -50,6 +50,7 @@ def build(environment: Environment, python: Path | None = None) -> None:
         environment.folder.mkdir(parents=True, exist_ok=True)
         _call(environment, [str(interpreter), "-m", "venv", str(environment.folder)], "the virtual environment")
         _install(environment)
+        _add_stand_ins(environment)
         found = inspect(environment)
         for problem in found.problems(environment.lock):
             raise BuildError(f"environment {environment.lock.name!r}: {problem}; log: {environment.folder / PIP_LOG}")
@@ -117,6 +118,11 @@ def _install(environment: Environment) -> None:
     _call(environment, [*pip, *lock.packages], "its packages")
     if lock.without_dependencies:
         _call(environment, [*pip, "--no-deps", *lock.without_dependencies], "its packages")
+
+
+def _add_stand_ins(environment: Environment) -> None:
+    for module, source in environment.lock.stand_ins.items():
+        write_text(environment.packages / f"{module}.py", source)
 
 
 def _call(environment: Environment, argv: Sequence[str], what: str) -> None:

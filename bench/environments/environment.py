@@ -39,6 +39,11 @@ class Environment:
         return self.folder / "bin" / "python"
 
     @property
+    def packages(self) -> Path:
+        """Where its packages lie."""
+        return self.folder / "lib" / f"python{self.lock.python}" / "site-packages"
+
+    @property
     def state(self) -> State:
         """``ready`` once everything is installed; ``unfinished`` where an installation broke off."""
         if (self.folder / RECORD_FILE).is_file() and self.python.exists():

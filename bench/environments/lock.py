@@ -7,7 +7,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -38,6 +38,9 @@ class Lock:
         Modules that must import there.
     digest
         SHA-256 of the file's content: a changed lock is another environment.
+    stand_ins
+        Module -> source of it, for modules that a package imports without need and not every Python has. Python's
+        own come before them.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Lock:
     without_dependencies: tuple[str, ...]
     imports: tuple[str, ...]
     digest: str
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -78,7 +82,7 @@ def read_lock(name: str, folder: Path = LOCKS) -> Lock:
         fields = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LockError(f"{file}: not TOML ({error})") from error
-    unknown = fields.keys() - {"python", "packages", "without_dependencies", "imports"}
+    unknown = fields.keys() - {"python", "packages", "without_dependencies", "imports", "stand_ins"}
     if unknown:
         raise LockError(f"{file}: unknown field {sorted(unknown)[0]!r}")
     return Lock(
@@ -88,6 +92,7 @@ def read_lock(name: str, folder: Path = LOCKS) -> Lock:
         without_dependencies=_requirements(fields, "without_dependencies", file),
         imports=_strings(fields, "imports", file),
         digest=hashlib.sha256(content).hexdigest(),
+        stand_ins=_modules(fields, "stand_ins", file),
     )
 
 
@@ -103,6 +108,16 @@ def _strings(fields: Mapping[str, object], field: str, file: Path) -> tuple[str,
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise LockError(f"{file}, {field}: {values!r} is not a list of strings")
     return tuple(values)
+
+
+def _modules(fields: Mapping[str, object], field: str, file: Path) -> dict[str, str]:
+    modules = fields.get(field, {})
+    if not isinstance(modules, dict) or not all(isinstance(source, str) for source in modules.values()):
+        raise LockError(f"{file}, {field}: {modules!r} is not a table of module names with their sources")
+    for name in modules:
+        if not name.isidentifier():
+            raise LockError(f"{file}, {field}: {name!r} is not the name of a module")
+    return dict(modules)
 
 
 def _requirements(fields: Mapping[str, object], field: str, file: Path) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,13 @@ def test_an_environment_in_which_the_worker_does_not_import_is_not_ready(bare, m
     with pytest.raises(BuildError, match=r"`import bench\.worker` fails with ModuleNotFoundError"):
         build(bare)
     assert bare.state == "unfinished"
+
+
+def test_a_stand_in_serves_only_where_python_has_no_such_module(bare):
+    building._add_stand_ins(replace(bare, lock=replace(bare.lock, stand_ins={"absent_here": "N = 7", "json": "N = 7"})))
+    code = "import absent_here, json; print(absent_here.N, hasattr(json, 'N'))"
+    done = subprocess.run([bare.python, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["7", "False"]
 
 
 def test_one_that_is_being_built_elsewhere_is_left_alone(folder):

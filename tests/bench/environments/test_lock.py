@@ -37,6 +37,11 @@ def test_a_lock_file_is_all_that_a_new_environment_needs(write):
     assert lock.versions == {"numpy": "1.26.4", "torch": "2.13.0", "cpa-tools": "0.8.1"}
 
 
+def test_a_lock_may_stand_in_for_a_module_that_not_every_python_has(write):
+    assert read_lock("other", write(LOCK + '[stand_ins]\ntkinter = "N = 1"\n')).stand_ins == {"tkinter": "N = 1"}
+    assert "tkinter" in read_lock("cpa").stand_ins
+
+
 def test_a_changed_lock_is_another_environment(write):
     before = read_lock("other", write(LOCK)).digest
     assert read_lock("other", write(LOCK.replace("1.26.4", "1.26.3"))).digest != before
@@ -51,6 +56,8 @@ def test_a_changed_lock_is_another_environment(write):
         ('imports = ["torch"]', 'imports = "torch"', "imports: 'torch' is not a list"),
         ("imports", "import", "unknown field 'import'"),
         ("=", ":", "not TOML"),
+        ('python = "3.11"', 'python = "3.11"\nstand_ins = ["tkinter"]', "stand_ins: .* is not a table of module names"),
+        ('python = "3.11"', 'python = "3.11"\nstand_ins = {"../x" = ""}', "stand_ins: '../x' is not the name"),
     ],
 )
 def test_a_malformed_lock_is_told_by_file_and_field(write, before, after, message):

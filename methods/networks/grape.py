@@ -18,6 +18,7 @@ from methods.networks.mlp import mlp
 _SIMILARITY_HEADS = 3
 _REFINEMENT_OUTPUT = 64
 _READOUT_WIDTH = 128
+_SMALL_START = 0.1
 _SCORES_AT_ONCE = 1 << 26
 """Attention weights held at a time; more passes than that are computed one after the other, twice."""
 
@@ -189,6 +190,12 @@ class GeneReadout(nn.Module):
         # Xavier of the release's shapes (n_genes, width, 1) and (n_genes, 1)
         nn.init.normal_(self.weight, std=(2.0 / (n_genes + width)) ** 0.5)
         nn.init.normal_(self.bias, std=(2.0 / (n_genes + 1)) ** 0.5)
+
+    @torch.no_grad()
+    def start_at(self, shift: Tensor) -> None:
+        """Begin with predictions near a shift, (n_genes,), whatever was knocked out."""
+        self.bias.copy_(shift)
+        self.weight.mul_(_SMALL_START)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """(C, n, width) to (C, n)."""

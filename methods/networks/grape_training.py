@@ -106,6 +106,8 @@ class _Targets:
         self.knocked = _padded([[node_of[gene] for gene in c.perturbations] for c in cells.conditions]).to(device)
         controls = np.stack([cells.control_means[c.cell_type][order] for c in cells.conditions])
         self.controls = torch.from_numpy(controls).float().to(device)
+        perturbed = [not condition.is_control for condition in cells.conditions]
+        self.mean_shift = torch.from_numpy((cells.means[:, order] - controls)[perturbed].mean(axis=0)).float()
 
     def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Cells (B, n), their conditions (C,), and the place of each cell's condition among them (B,)."""
@@ -147,6 +149,8 @@ def _train(
     optimiser = torch.optim.Adam(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
+    if settings.start == "mean":
+        network.readout.start_at(targets.mean_shift)
     network.train()
     step, total = 0, _number_of_steps(targets, settings)
     while step < total:

@@ -11,10 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _SLOPE = 0.2
-_LEAST_TOTAL = 1e-200
-"""Sum of attention weights, relative to the largest, below which none of its digits is left."""
-_LARGEST_EXPONENT = 600.0
-"""Of a weight beside the largest one of before: nothing else counts from far below, and sums stay finite."""
 _NO_EDGE = -1e9
 
 
@@ -129,8 +125,8 @@ class GraphAttention(nn.Module):
     def knocked_out(self, nodes: Tensor, blocks: Sequence[Block], masks: Masks, knockouts: Knockouts) -> Tensor:
         """What :meth:`forward` gives for ``nodes`` with some of them multiplied: (N, width) to (C, N, heads × out).
 
-        Projection and attention of the unchanged graph are computed once. A pass changes one column of the
-        attention for each of its knock-outs, which is a correction of rank one, and the knocked-out nodes' own rows.
+        Projection and attention over all nodes that no pass knocks out are computed once. What a pass has of its own
+        are a column of the attention for each knock-out and the knocked-out nodes' rows.
         """
         projected = self._projected(nodes * masks.nodes)  # (heads, N, out)
         as_source, as_target = self._logits(projected)  # (heads, N)
@@ -165,42 +161,30 @@ class _BlockScores:
 def _other_rows(part: _BlockScores, block: Block, knockouts: Knockouts, kept: Tensor) -> Tensor:
     """Outputs of all targets as if none of them were knocked out itself: (C, heads, T, out).
 
-    In float64: where a knocked-out source had nearly all the weight, its removal cancels most digits. Where it cancels
-    all of them, that pass is computed by itself.
+    Sources that no pass knocks out are summed up once, and each pass adds the few others with weights of its own.
+    Nothing is ever taken away from a sum, so no digits are lost where a knocked-out source had nearly all the weight.
     """
-    as_source, as_target = part.as_source.double(), part.as_target.double()
-    scores = functional.leaky_relu(as_target[..., None] + as_source[:, None], _SLOPE)
-    scores = scores.masked_fill(~block.edges, -torch.inf)  # (heads, T, S)
-    linked = block.edges.any(dim=1)
-    highest = torch.where(linked, scores.detach().amax(dim=-1), 0.0)  # (heads, T)
-    weights = (scores - highest[..., None]).exp()
+    inside, position = _within(knockouts.nodes, block.sources)
+    special = position[inside].unique()  # (K,)
+    factors = knockouts.factors(block.sources)[:, special]  # (C, K)
 
-    inside, position = _within(knockouts.nodes, block.sources)  # (C, M)
-    projected = part.projected.double()
-    own = projected[:, position].permute(1, 2, 0, 3)  # (C, M, heads, out)
-    old = weights[:, :, position].permute(2, 3, 0, 1) * inside[..., None, None]  # (C, M, heads, T)
-    level = knockouts.factor * as_source[:, position].permute(1, 2, 0)[..., None]  # (C, M, heads, 1)
-    present = block.edges[:, position].permute(1, 2, 0)[:, :, None] & inside[..., None, None]  # (C, M, 1, T)
-    new = (functional.leaky_relu(as_target + level, _SLOPE) - highest).clamp_max(_LARGEST_EXPONENT)
-    new = new.masked_fill(~present, -torch.inf).exp()
-    change = (knockouts.factor * new - old) * kept[:, :, position].permute(2, 3, 0, 1)
+    linked = block.edges.index_fill(1, special, False)
+    scores = functional.leaky_relu(part.as_target[..., None] + part.as_source[:, None], _SLOPE)
+    scores = scores.masked_fill(~linked, _NO_EDGE)  # (heads, T, S)
+    highest = scores.detach().amax(dim=-1)  # (heads, T)
+    weights = (scores - highest[..., None]).exp() * linked
+    sums, totals = (weights * kept) @ part.projected, weights.sum(dim=-1)
 
-    sums = (weights * kept) @ projected + torch.einsum("cmht,cmho->chto", change, own)
-    changed = new.sum(dim=1)
-    totals = torch.maximum(weights.sum(dim=-1) - old.sum(dim=1) + changed, changed)  # (C, heads, T)
-    vanished = linked & (totals < _LEAST_TOTAL)
-    out = sums * linked[:, None] / torch.where(linked & ~vanished, totals, 1.0)[..., None]
-    for number in vanished.flatten(1).any(dim=1).nonzero().ravel().tolist():
-        changed_scores = scores.clone()
-        mixed = torch.ones_like(scores[0, 0])  # what each source's vector is multiplied by, (S,)
-        for there, column, other in zip(inside[number], position[number], level[number], strict=True):
-            if there:
-                new_scores = functional.leaky_relu(as_target + other, _SLOPE)
-                changed_scores[:, :, column] = new_scores.masked_fill(~block.edges[:, column], -torch.inf)
-                mixed = mixed.index_fill(0, column, knockouts.factor)
-        rows = torch.where(linked[:, None], changed_scores, 0.0).softmax(dim=-1) * kept * mixed
-        out = out.index_copy(0, torch.tensor([number], device=out.device), (rows @ projected * linked[:, None])[None])
-    return out.to(part.projected.dtype)
+    own_edges = block.edges[:, special]  # (T, K)
+    level = factors[:, None] * part.as_source[:, special]  # (C, heads, K)
+    own_scores = functional.leaky_relu(part.as_target[..., None] + level[:, :, None], _SLOPE)
+    own_scores = own_scores.masked_fill(~own_edges, _NO_EDGE)  # (C, heads, T, K)
+    reference = torch.cat([highest[..., None].expand(len(level), -1, -1, 1), own_scores.detach()], dim=-1).amax(dim=-1)
+    shrink = (highest - reference).exp()
+    own_weights = (own_scores - reference[..., None]).exp() * own_edges
+    own_sums = (own_weights * kept[:, :, special] * factors[:, None, None]) @ part.projected[:, special]
+    totals = totals * shrink + own_weights.sum(dim=-1)  # (C, heads, T); at least 1 where there is an edge
+    return (sums * shrink[..., None] + own_sums) / totals.where(totals > 0, 1.0)[..., None]
 
 
 def _own_rows(part: _BlockScores, block: Block, knockouts: Knockouts, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -138,3 +138,16 @@ def test_a_source_beside_which_all_others_vanish_is_removed_all_the_same(attenti
     pairs = [multiplied(nodes, pair.tolist(), factor) for pair in knocked]
     assert torch.isfinite(together).all()
     assert torch.allclose(together, run(attention, torch.stack(pairs), blocks), atol=1e-4)
+
+
+@pytest.mark.parametrize("sharpness", [12, 300, 20_000])
+def test_gradients_stay_finite_however_sharp_the_attention(attention, nodes, sharpness):
+    with torch.no_grad():
+        attention.source.mul_(sharpness)
+    blocks, knocked = whole(edges(0.6)), torch.arange(N)[:, None]
+    nodes.requires_grad_()
+    together = run_knocked_out(attention, nodes, blocks, Knockouts(knocked, 0.0))
+    alone = run(attention, torch.stack([multiplied(nodes, (node,), 0.0) for node in range(N)]), blocks)
+    (one,), (other,) = (torch.autograd.grad(out.square().sum(), nodes) for out in (together, alone))
+    assert torch.isfinite(one).all()
+    assert torch.allclose(one, other, rtol=1e-3, atol=1e-3 * float(other.abs().max()))

@@ -1,4 +1,4 @@
-"""On the embedded simulation the networks are nearer to the truth than control and than the perturbed mean."""
+"""On the embedded simulation the networks are nearer to the truth than control, most also than the perturbed mean."""
 
 from __future__ import annotations
 
@@ -7,29 +7,24 @@ import pytest
 from network_scenes import fitted, shrunk
 
 from bench.exchange import queries_for
-from bench.tasks import open_task
+from bench.tasks import Task, open_task
 from methods.base import Unsupported
 from methods.chemcpa import ChemCpa
+from methods.grape import Grape
 from methods.graphvci import GraphVci, GraphVciEmb
 from methods.sclambda import ScLambda
 from methods.shifts import Shifts
 
-CASES = {
-    "sclambda": (shrunk(ScLambda, hidden=256, epochs=60, decay_every=60, patience=None), "sim_double_tiny", True),
-    "graphvci": (shrunk(GraphVci, epochs=100, patience=None), "sim_double_tiny", True),
-    "graphvci-emb": (shrunk(GraphVciEmb, epochs=100, patience=None), "sim_double_tiny", True),
-    # the authors' depth needs far more cells than the 500 of the tiny screen
-    "chemcpa": (
-        shrunk(ChemCpa, hidden=64, depth=2, drug_depth=2, epochs=120, decay_every=120, patience=None),
-        "sim_covariate_tiny",
-        False,
-    ),
+ON_DOUBLES = {
+    "sclambda": shrunk(ScLambda, hidden=256, epochs=60, decay_every=60, patience=None),
+    "graphvci": shrunk(GraphVci, epochs=100, patience=None),
+    "graphvci-emb": shrunk(GraphVciEmb, epochs=100, patience=None),
+    "grape": shrunk(Grape, width=64, heads=2, output_width=32, least_steps=800),
 }
 
 
-def errors(cls, name: str, seed: int) -> np.ndarray:
+def errors(cls, task: Task, seed: int) -> np.ndarray:
     """Mean squared error of the shift, over the test conditions predicted: of the method, control, perturbed mean."""
-    task = open_task(name)
     train, truth = task.training_data(), task.held_out().cells
     shifts, rows = Shifts.of(train), []
     queries = queries_for(train, list(task.test_conditions.values()))
@@ -43,11 +38,17 @@ def errors(cls, name: str, seed: int) -> np.ndarray:
     return np.mean(rows, axis=0)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_what_is_learnt_carries_over_to_test_conditions(name):
-    cls, task, beats_mean = CASES[name]
-    # the median over seeds: about one fit of chemcpa in ten fails on the tiny screen
-    model, control, perturbed_mean = np.median([errors(cls, task, seed) for seed in range(5)], axis=0)
+@pytest.mark.parametrize("name", ON_DOUBLES)
+def test_what_is_learnt_of_single_genes_carries_over_to_doubles(name):
+    task = open_task("sim_double_tiny")
+    model, control, perturbed_mean = np.median([errors(ON_DOUBLES[name], task, seed) for seed in range(3)], axis=0)
+    assert model < perturbed_mean < control
+
+
+def test_what_is_learnt_of_drugs_carries_over_to_other_cell_lines():
+    # the authors' depth needs far more cells than the 500 of the tiny screen
+    cls = shrunk(ChemCpa, hidden=64, depth=2, drug_depth=2, epochs=120, decay_every=120, patience=None)
+    task = open_task("sim_covariate_tiny")
+    # the median over seeds: about one fit in ten fails on the tiny screen
+    model, control, _ = np.median([errors(cls, task, seed) for seed in range(5)], axis=0)
     assert model < control
-    if beats_mean:
-        assert model < perturbed_mean

@@ -153,12 +153,15 @@ def _train(
         network.readout.start_at(targets.mean_shift)
     network.train()
     step, total = 0, _number_of_steps(targets, settings)
+    last = 0.0 if settings.schedule == "linear" else 1.0
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, last, total_iters=total)
     while step < total:
         for rows in _epoch(targets, settings, np.random.default_rng([seed, step])):
             loss = _loss(network, views, *targets.batch(rows), targets, settings)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            schedule.step()
             step += 1
             if step % _REPORT_EVERY == 0:
                 progress(step, total, loss=loss.item())

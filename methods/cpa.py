@@ -135,11 +135,12 @@ class Cpa(Method):
             seed=seed,
             **settings.model,
         )
+        part = adata.obs[SPLIT].value_counts()
         with self._training_plan():
             model.train(
                 max_epochs=self.max_epochs,
                 use_gpu=device if device.startswith("cuda") else False,
-                batch_size=batch_size_for(int((adata.obs[SPLIT] == "train").sum()), settings.batch_size),
+                batch_size=batch_size_for(part["train"], part.get("valid", 0), settings.batch_size),
                 plan_kwargs=dict(settings.plan),
                 early_stopping_patience=settings.patience,
                 check_val_every_n_epoch=VALIDATE_EVERY,

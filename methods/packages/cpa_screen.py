@@ -138,13 +138,14 @@ def structure(condition: Condition) -> str:
     return smiles
 
 
-def batch_size_for(n_cells: int, preferred: int) -> int:
+def batch_size_for(n_training: int, n_validation: int, preferred: int) -> int:
     """Cells per step: as preferred, but so few that an epoch of a small screen has at least 20 steps.
 
-    Never so that the last batch holds one cell, which batch normalisation cannot take.
+    Never so that a last batch holds one cell, which neither batch normalisation, in training, nor the package's score
+    of neighbours, in validation, can take.
     """
-    size = max(2, min(preferred, max(64, n_cells // 20)))
-    while size > 2 and n_cells % size == 1:
+    size = max(2, min(preferred, max(64, n_training // 20)))
+    while size > 2 and 1 in (n_training % size, n_validation % size):
         size -= 1
     return size
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from network_scenes import ask, fitted, make_screen, relative_error, shrunk, shuffled, with_gene_vectors
 
+from bench.tasks import open_task
 from methods.base import Resources, Unsupported
 from methods.conditions import TaskKind
 from methods.gene_biotypes import is_non_coding
@@ -59,6 +60,14 @@ def test_a_handful_of_conditions_is_learnt():
     # a difference in rounding sends its training elsewhere: .01 to .4 was seen
     errors = [relative_error(fitted(cls, train, seed=seed), train, SINGLES[1:4]) for seed in range(3)]
     assert np.median(errors) < 0.3
+
+
+def test_it_learns_the_simulation():
+    train = open_task("sim_double_tiny").training_data()
+    method = fitted(shrunk(Grape, width=64, least_steps=400), train)
+    measured = set(train.genes)
+    covered = [key for key, c in train.conditions.items() if not c.is_control and measured >= set(c.perturbations)]
+    assert relative_error(method, train, covered) < 1  # the control's
 
 
 def test_two_masked_genes_are_not_one():

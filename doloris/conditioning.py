@@ -81,7 +81,7 @@ class GeneEncoder(nn.Module):
     features
         (n_nodes, n_features), frozen.
     edges
-        (2, m) both directions, no self loops (the layers add them).
+        (2, m) both directions, no self loops.
     """
 
     def __init__(self, features: Tensor, edges: Tensor, config: DolorisConfig) -> None:
@@ -89,9 +89,15 @@ class GeneEncoder(nn.Module):
         width, heads = config.widths.condition, config.widths.heads
         self.register_buffer("features", features)
         self.register_buffer("edges", edges)
+        # with the self loops of graph attention, which the layers would add at every step
+        loops = torch.arange(len(features), device=edges.device).expand(2, -1)
+        self.register_buffer("looped", torch.cat([edges, loops], dim=1), persistent=False)
         self.scale = nn.LayerNorm(features.shape[1])
         self.convolutions = nn.ModuleList(
-            [GATConv(features.shape[1], width // heads, heads=heads), GATConv(width, width // heads, heads=heads)]
+            [
+                GATConv(inputs, width // heads, heads=heads, add_self_loops=False)
+                for inputs in (features.shape[1], width)
+            ]
         )
         self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
         self.dropout = nn.Dropout(config.dropout)
@@ -100,7 +106,7 @@ class GeneEncoder(nn.Module):
         """Vectors of all nodes, encoded once: (n_nodes, condition width)."""
         nodes = self.scale(self.get_buffer("features"))
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            nodes = self.dropout(torch.relu(norm(convolution(nodes, self.get_buffer("edges")))))
+            nodes = self.dropout(torch.relu(norm(convolution(nodes, self.get_buffer("looped")))))
         out: Tensor = nodes
         return out
 
@@ -162,6 +168,11 @@ class Conditioning(nn.Module):
             self.cell_type_layers = Mlp([width, width, width], config.norm, config.dropout)
             self.cell_type_norm = nn.LayerNorm(width)
         self.decode = Mlp([width, trunk, trunk, trunk], config.norm, config.dropout)
+
+    @property
+    def same_shapes(self) -> bool:
+        """Whether every batch is computed with the same shapes: drugs and summed pairs take their own rows apart."""
+        return self.drugs is None and (self.genes is None or self.pair_rule == "sum_embedded")
 
     def encode_graph(self) -> Tensor | None:
         """Vectors of all genes; once per step. ``None`` where genes do not reach the network."""

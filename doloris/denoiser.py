@@ -110,6 +110,12 @@ class Denoiser(nn.Module):
             for mlp in self.decoders.values():
                 mlp.start_at_zero()
 
+    @property
+    def same_shapes(self) -> bool:
+        """Whether every batch is computed with the same shapes, whatever its conditions are."""
+        together = self.config.decoders == "one" and self.config.norm == "layer"
+        return together and self.conditioning.same_shapes
+
     def encode_graph(self) -> Tensor | None:
         """Gene vectors, to be made once per step and handed to :meth:`forward`."""
         return self.conditioning.encode_graph()

@@ -184,7 +184,7 @@ class _Fitting:
         )
         steps = max(1, round(config.mask_epochs * len(treated) / config.batch_size))
         steps = min(steps, config.mask_steps or steps)
-        plan = Plan(steps, config.mask_learning_rate, config.mask_weight_decay)
+        plan = Plan(steps, config.mask_learning_rate, config.mask_weight_decay, same_shapes=self.parts.mask.same_shapes)
         return Trainer(self.parts.mask, plan, _of(objective.draw, treated), self.generator)
 
     def _diffusion_trainer(self, fitting: np.ndarray, validation: np.ndarray) -> Trainer:
@@ -209,6 +209,7 @@ class _Fitting:
             config.idle_gradients,
             config.ema,
             config.early_stopping or 0,
+            self.parts.denoiser.same_shapes,
         )
         watch = _of(objective.draw, self._on_device(validation)) if config.early_stopping is not None else None
         return Trainer(self.parts.denoiser, plan, _of(objective.draw, self._on_device(fitting)), self.generator, watch)

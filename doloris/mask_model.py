@@ -48,6 +48,9 @@ class MaskInputs:
 class MaskModel(nn.Module):
     """Log odds that each gene is expressed, given a condition and a control cell (3.5)."""
 
+    same_shapes = False
+    """Whether every batch is computed with the same shapes."""
+
     @abstractmethod
     def log_odds(self, inputs: MaskInputs) -> Tensor:
         """Log odds of expression: (B, G)."""
@@ -141,6 +144,8 @@ class CalibratedMaskModel(MaskModel):
     log_odds
         Of a control cell of ordinary detection: (n_cell_types, G).
     """
+
+    same_shapes = True
 
     def __init__(self, log_odds: Tensor) -> None:
         super().__init__()

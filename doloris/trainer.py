@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from doloris.errors import DolorisError
+from doloris.recording import RecordedStep
 
 Loss = Callable[[torch.Generator], Tensor]
 _REPORT_EVERY = 50
@@ -26,6 +27,8 @@ class Plan:
         See :class:`doloris.config.DolorisConfig`.
     looks
         How often the validation loss is looked at; 0 for never.
+    same_shapes
+        Whether all steps compute with the same shapes, so that a GPU can record one and replay it.
     """
 
     steps: int
@@ -37,6 +40,7 @@ class Plan:
     idle_gradients: Literal["zero", "none"] = "none"
     ema: float | None = None
     looks: int = 0
+    same_shapes: bool = False
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
@@ -69,9 +73,13 @@ class Trainer:
         self._loss, self._validation = loss, validation
         self.step = 0
         self.parameters = dict(module.named_parameters())
+        on_gpu = generator.device.type == "cuda"
+        # a recorded step reads its learning rate from the device
+        rate = torch.tensor(plan.learning_rate, device=generator.device) if on_gpu else plan.learning_rate
         self.optimiser = torch.optim.AdamW(
-            self.parameters.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+            self.parameters.values(), lr=rate, weight_decay=plan.weight_decay, fused=True, capturable=on_gpu
         )
+        self._step = RecordedStep(self._update, generator) if on_gpu and plan.same_shapes else self._update
         self.average = {k: v.detach().clone() for k, v in self.parameters.items()} if plan.ema is not None else {}
         self.best: dict[str, Tensor] = {}
         self.best_loss = float("inf")
@@ -112,12 +120,19 @@ class Trainer:
 
     def _advance(self) -> Tensor:
         for group in self.optimiser.param_groups:
-            group["lr"] = self.plan.rate(self.step)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(self.plan.rate(self.step))
+            else:
+                group["lr"] = self.plan.rate(self.step)
+        loss = self._step()
+        self.step += 1
+        return loss
+
+    def _update(self) -> Tensor:
         self.optimiser.zero_grad(set_to_none=self.plan.idle_gradients == "none")
         loss = self._loss(self.generator)
         loss.backward()
         self.optimiser.step()
-        self.step += 1
         if self.plan.ema is not None:
             with torch.no_grad():
                 torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1.0 - self.plan.ema)

@@ -77,6 +77,20 @@ def tiny(config: DolorisConfig | None = None, steps: int = 6) -> DolorisConfig:
     )
 
 
+class Killed(Exception):
+    """Stands for whatever ends a run."""
+
+
+def kill_at(step: int):
+    """A progress callback that ends the run once so many steps are done."""
+
+    def progress(done, _total, **_figures):
+        if done >= step:
+            raise Killed
+
+    return progress
+
+
 def controls(cells: TrainingCells) -> dict[int, np.ndarray]:
     """Control cells by cell type."""
     return {kind: cells.controls_of(kind).toarray() for kind in range(cells.n_cell_types)}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from doloris_scenes import controls, drug_screen, screen, tiny
+from doloris_scenes import Killed, controls, drug_screen, kill_at, screen, tiny
 
+import doloris.recording
 from doloris import Doloris, Perturbation, corrected, paper, released
+from doloris.cell_store import CellStore
 
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore::doloris.diagnostics.LatentWarning")]
 ASKED = [Perturbation(genes=("G6",)), Perturbation(genes=("G0", "G7"))]
@@ -29,6 +33,40 @@ def test_the_same_seed_gives_the_same_cells_on_a_gpu():
         for _ in range(2)
     )
     np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{}, {"perturbation_dropout": 0.1}, {"ema": 0.9}, {"early_stopping": 4}])
+def test_recorded_steps_train_as_the_steps_themselves(monkeypatch, changes):
+    cells = screen()
+    config = replace(tiny(steps=40), **changes)
+    recorded = Doloris(config).fit(cells, seed=0, device="cuda").parts.denoiser.state_dict()
+    monkeypatch.setattr(doloris.recording, "_WARM_UP", 1_000_000)
+    plain = Doloris(config).fit(cells, seed=0, device="cuda").parts.denoiser.state_dict()
+    untrained = Doloris(replace(config, steps=1)).fit(cells, seed=0, device="cuda").parts.denoiser.state_dict()
+    moved = sum((plain[name] - untrained[name]).abs().sum() for name in plain)
+    apart = sum((plain[name] - recorded[name]).abs().sum() for name in plain)
+    assert apart <= 1e-3 * moved
+
+
+@pytest.mark.parametrize("killed_at", [1, 60])
+def test_a_run_killed_on_a_gpu_goes_on_with_the_same_result(tmp_path, killed_at):
+    cells, config = screen(), tiny(steps=70)
+    whole = Doloris(config).fit(cells, seed=0, device="cuda")
+    file = tmp_path / "run.safetensors"
+    with pytest.raises(Killed):
+        Doloris(config).fit(
+            cells, seed=0, device="cuda", checkpoint=file, checkpoint_every=5, progress=kill_at(killed_at)
+        )
+    resumed = Doloris(config).fit(cells, seed=0, device="cuda", checkpoint=file, checkpoint_every=5)
+    for name, value in whole.parts.denoiser.state_dict().items():
+        torch.testing.assert_close(resumed.parts.denoiser.state_dict()[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_sparse_store_gives_the_same_rows_on_a_gpu():
+    cells = screen().values
+    picked = torch.tensor([5, 0, 5, 77], device="cuda")
+    rows = CellStore(cells, torch.device("cuda"), dense_bytes=0).rows(picked)
+    np.testing.assert_array_equal(rows.cpu().numpy(), cells[picked.cpu().numpy()].toarray())
 
 
 def test_a_model_saved_on_a_gpu_is_read_on_a_cpu(tmp_path):

@@ -104,5 +104,5 @@ def test_encoding_the_graph_once_equals_encoding_it_for_every_cell():
     copies = 3
     offset = torch.arange(copies)[:, None, None] * 6
     encoder.features = encoder.features.repeat(copies, 1)
-    encoder.edges = (edges + offset).permute(1, 0, 2).reshape(2, -1)
+    encoder.looped = (encoder.looped + offset).permute(1, 0, 2).reshape(2, -1)
     torch.testing.assert_close(encoder().reshape(copies, 6, -1), once.expand(copies, -1, -1), rtol=1e-4, atol=1e-5)

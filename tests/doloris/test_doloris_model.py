@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from doloris_scenes import GENES, controls, drug_screen, screen, tiny
+from doloris_scenes import GENES, Killed, controls, drug_screen, kill_at, screen, tiny
 from scipy.sparse import csr_matrix
 
 from doloris import (
@@ -115,18 +115,6 @@ def test_a_saved_drug_model_gives_the_same_cells(tmp_path):
     model.save(tmp_path / "model")
     asked = [Perturbation(drug=1, dose=50.0, cell_type=1)]
     np.testing.assert_array_equal(sampled(Doloris.load(tmp_path / "model"), cells, asked), sampled(model, cells, asked))
-
-
-class Killed(Exception):
-    pass
-
-
-def kill_at(step):
-    def progress(done, _total, **_figures):
-        if done >= step:
-            raise Killed
-
-    return progress
 
 
 @pytest.mark.parametrize("config", [replace(corrected(), ema=0.9), released()], ids=["corrected", "released"])

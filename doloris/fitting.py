@@ -33,6 +33,9 @@ from doloris.progress import Progress
 from doloris.schedule import make_schedule
 from doloris.trainer import Loss, Plan, Trainer
 
+_CHUNK = 2_000
+"""Cells that are looked at together."""
+
 
 def fit_parts(
     cells: TrainingCells,
@@ -197,7 +200,15 @@ class _Fitting:
             log_odds, value = (torch.from_numpy(part).to(self.device) for part in (centres.log_odds, centres.value))
             shifts = self.parts.space.shift(log_odds, value, self.conditions.cell_type)
         objective = DiffusionObjective(
-            self.parts.denoiser, self.parts.space, self.store, self.labels, self.conditions, shifts, schedule, config
+            self.parts.denoiser,
+            self.parts.space,
+            self.store,
+            self.labels,
+            self._levels(),
+            self.conditions,
+            shifts,
+            schedule,
+            config,
         )
         plan = Plan(
             config.steps,
@@ -221,17 +232,20 @@ class _Fitting:
         own = self.left_out.own.astype(np.float32)
         return torch.from_numpy(self.left_out.log_odds).to(self.device), torch.from_numpy(own).to(self.device)
 
+    def _levels(self) -> Tensor:
+        types = torch.from_numpy(self.cells.cell_type).to(self.device)
+        chunks = torch.arange(self.cells.n_cells, device=self.device).split(_CHUNK)
+        return torch.cat([self.parts.space.level(self.store.rows(rows), types[rows]) for rows in chunks])
+
     def _offsets(self, mask: CalibratedMaskModel) -> Tensor:
         """Detection offset of every cell minus its condition's mean: the condition's own part is its effect."""
-        counts = torch.from_numpy(np.diff(self.cells.values.indptr)).to(self.device)
+        counts = torch.from_numpy(np.diff(self.cells.values.indptr)).to(self.device, torch.int64)
         base = mask.get_buffer("control_log_odds")
         types = torch.from_numpy(self.cells.cell_type).to(self.device)
-        offsets = torch.cat(
-            [
-                detection_offset(counts[rows], base[types[rows]])
-                for rows in torch.arange(len(counts), device=self.device).split(2000)
-            ]
-        )
+        # cells of one type and count share their offset
+        distinct, place = torch.unique(torch.stack([types, counts]), dim=1, return_inverse=True)
+        solved = torch.cat([detection_offset(count, base[kind]) for kind, count in distinct.split(_CHUNK, dim=1)])
+        offsets = solved[place]
         n = len(self.cells.conditions)
         sums = offsets.new_zeros(n).index_add(0, self.labels, offsets)
         return offsets - (sums / torch.bincount(self.labels, minlength=n))[self.labels]

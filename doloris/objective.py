@@ -28,6 +28,8 @@ class DiffusionObjective:
         Training cells.
     labels
         Condition of each cell, (n,).
+    levels
+        Level of each cell, (n,); see :meth:`doloris.cell_space.CellSpace.level`.
     conditions
         One row per condition.
     shifts
@@ -42,6 +44,7 @@ class DiffusionObjective:
     space: CellSpace
     store: CellStore
     labels: Tensor
+    levels: Tensor
     conditions: ConditionRows
     shifts: Tensor | None
     schedule: Schedule
@@ -58,8 +61,7 @@ class DiffusionObjective:
         """Loss of the given cells at random steps and noise; a scalar."""
         condition = self.labels[cells]
         rows = self.conditions[condition]
-        raw = self.store.rows(cells)
-        level = self.space.level(raw, rows.cell_type)
+        raw, level = self.store.rows(cells), self.levels[cells]
         clean = self.space.enter(raw, rows.cell_type, level, generator)
         position = torch.randint(len(self.schedule), (len(cells),), generator=generator, device=raw.device)
         alpha_bar = self.schedule.alpha_bar[position][:, None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -14,8 +15,9 @@ _WARM_UP = 3
 class RecordedStep:
     """A step of training on a GPU, recorded when it has run a few times.
 
-    Replays draw the numbers that the step itself would have drawn, so what is trained does not depend on when the
-    recording is made.
+    Matrix products run on the tensor cores, which round their float32 inputs to 11 bits of mantissa (TF32). Replays
+    draw the numbers that the step itself would have drawn, so what is trained does not depend on when the recording
+    is made.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ class RecordedStep:
         """A step on another stream, as the recording will be."""
         main, side = torch.cuda.current_stream(), torch.cuda.Stream()
         side.wait_stream(main)
-        with torch.cuda.stream(side):
+        with torch.cuda.stream(side), _tensor_cores():
             loss = self._step()
         main.wait_stream(side)
         return loss
@@ -54,6 +56,16 @@ class RecordedStep:
     def _record(self) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self._generator)
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph), _tensor_cores():
             self._loss = self._step()
         return graph
+
+
+@contextmanager
+def _tensor_cores() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -88,6 +88,7 @@ def test_a_training_step(make: Callable[[], DolorisConfig], screen: TrainingCell
         space,
         CellStore(screen.values, device),
         torch.from_numpy(screen.labels).to(device),
+        torch.zeros(CELLS, device=device),
         condition_rows(screen.conditions, nodes, device),
         None,
         make_schedule(config.timesteps, config.timesteps, config.spacing).to(device),

@@ -7,6 +7,7 @@ and stops no other.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -187,7 +188,8 @@ def _interpreter(method: MethodEntry, folder: Path) -> tuple[str, dict[str, str]
     """Python of the method's environment, and the variables its worker needs."""
     name = method.cls.environment
     if name is None:
-        return sys.executable, {"PYTHONPATH": str(PROJECT)}
+        path = filter(None, (str(PROJECT), os.environ.get("PYTHONPATH")))
+        return sys.executable, {"PYTHONPATH": os.pathsep.join(path)}
     return str(get_environment(name).python), isolated_variables(folder / "imports")
 
 

@@ -1,4 +1,4 @@
-"""A training step of the paper-scale network beside its memory-traffic floor.
+"""A training step of each preset at full width beside its memory-traffic floor.
 
 Run by hand: ``pytest tests/benchmarks/test_doloris_speed.py -s``. 5,000 genes, batch 32, twenty graph edges a
 gene, on whatever device there is. The floor is the time to move what AdamW must move once a step at the
@@ -18,14 +18,8 @@ import pytest
 import torch
 from scipy.sparse import random as random_sparse
 
-from doloris import DolorisConfig, Perturbation, TrainingCells, corrected, paper, released
-from doloris.assembly import build_networks
-from doloris.cell_store import CellStore
-from doloris.conditioning import condition_rows
-from doloris.moments import control_moments, expressed_moments
-from doloris.objective import DiffusionObjective
-from doloris.schedule import make_schedule
-from doloris.trainer import Plan, Trainer
+from doloris import DolorisConfig, Perturbation, Priors, TrainingCells, corrected, paper, released
+from doloris.fitting import _Fitting
 
 GENES, CELLS, CONDITIONS, EDGES = 5_000, 2_000, 40, 20
 FLOATS_MOVED = 10
@@ -73,49 +67,28 @@ def wait(device: torch.device) -> None:
 
 @pytest.mark.parametrize("make", [paper, released, corrected])
 def test_a_training_step(make: Callable[[], DolorisConfig], screen: TrainingCells, device: torch.device) -> None:
-    changes = {"effect": "none", "mask": "none", "values": "raw", "scaling": "max", "unknown_genes": "refuse"}
-    config = replace(make(), **changes, perturbation_dropout=0.0)
+    config = replace(make(), coexpression_threshold=1.0)  # the named edges alone
     rng = np.random.default_rng(0)
-    edges = torch.from_numpy(rng.integers(0, GENES, (2, GENES * EDGES)))
-    features = torch.from_numpy(rng.standard_normal((GENES, config.n_features)).astype(np.float32))
-    denoiser, space, _ = build_networks(screen.genes, 1, features, edges, None, config)
-    space.set_moments(screen, control_moments(screen), expressed_moments(screen))
-    denoiser.to(device)
-    space.to(device)
-    nodes = {gene: number for number, gene in enumerate(screen.genes)}
-    objective = DiffusionObjective(
-        denoiser,
-        space,
-        CellStore(screen.values, device),
-        torch.from_numpy(screen.labels).to(device),
-        torch.zeros(CELLS, device=device),
-        condition_rows(screen.conditions, nodes, device),
-        None,
-        make_schedule(config.timesteps, config.timesteps, config.spacing).to(device),
-        config,
-    )
-    everything = torch.arange(CELLS, device=device)
-    trainer = Trainer(
-        denoiser,
-        Plan(10_000, config.learning_rate, config.weight_decay, same_shapes=denoiser.same_shapes),
-        lambda generator: objective.draw(everything, generator),
-        torch.Generator(device).manual_seed(0),
-    )
-    denoiser.train()
+    edges = np.array(screen.genes)[rng.integers(0, GENES, (GENES * EDGES // 2, 2))]
+    fitting = _Fitting(screen, Priors(edges={"random": edges}), config, 0, device)
+    trainer = fitting._stages()["diffusion"]
+    trainer.module.train()
     # on a GPU many steps at a time, so that the wait for the last does not count, and after the recording
     together = 50 if device.type == "cuda" else 1
     for _ in range(5 if device.type == "cuda" else 1):
         trainer._advance()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     step = fastest(lambda: [trainer._advance() for _ in range(together)], device, STEPS) / together
 
-    count = sum(parameter.numel() for parameter in denoiser.parameters())
-    speed = bandwidth(device)
-    floor = FLOATS_MOVED * 4 * count / speed
+    count = sum(parameter.numel() for parameter in trainer.module.parameters())
     peak = (
         torch.cuda.max_memory_allocated(device) / 2**30
         if device.type == "cuda"
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     )
+    speed = bandwidth(device)
+    floor = FLOATS_MOVED * 4 * count / speed
     print(
         f"\n{config.name} on {device}, {torch.get_num_threads()} threads: {count / 1e6:.1f} M parameters, "
         f"step {step * 1e3:.2f} ms, floor {floor * 1e3:.2f} ms at {speed / 1e9:.1f} GB/s, ratio {step / floor:.1f}, "

@@ -37,12 +37,13 @@ class RecordedStep:
     def __call__(self) -> Tensor:
         """Do one step; its loss, a scalar that is the caller's."""
         self._calls += 1
-        if self._calls <= _WARM_UP:
-            return self._beside()
-        if self._graph is None:
-            self._graph = self._record()
-        self._graph.replay()
-        return self._loss.clone()
+        with torch.cuda.device(self._generator.device):
+            if self._calls <= _WARM_UP:
+                return self._beside()
+            if self._graph is None:
+                self._graph = self._record()
+            self._graph.replay()
+            return self._loss.clone()
 
     def _beside(self) -> Tensor:
         """A step on another stream, as the recording will be."""

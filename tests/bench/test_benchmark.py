@@ -179,6 +179,15 @@ def test_a_method_file_outside_the_project_runs_and_one_failure_stops_no_other(t
     assert {record.status for record in Store(tmp_path / "r").records()} == {"finished"}
 
 
+def test_a_worker_imports_what_the_users_path_holds(tmp_path, own, monkeypatch):
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "only_on_the_path.py").write_text("")
+    Path(own).write_text(Path(own).read_text().replace("import time\n", "import time\nimport only_on_the_path\n", 1))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "beside"))
+    monkeypatch.syspath_prepend(str(tmp_path / "beside"))
+    assert main(run_arguments(tmp_path / "results", own, seeds="1")) == 0
+
+
 def test_a_named_graph_reaches_the_method_and_changes_the_run(tmp_path, own, capsys):
     text = Path(own).read_text()
     Path(own).write_text(

@@ -98,6 +98,7 @@ class _Fitting:
         self.parts = parts.to(device)
         self.store = CellStore(cells.values, device)
         self.labels = torch.from_numpy(cells.labels).to(device)
+        self.types = torch.from_numpy(cells.cell_type).to(device)
         numbers = {gene: number for number, gene in enumerate(nodes)}
         self.conditions = condition_rows(cells.conditions, numbers, device)
         self.observed = self.left_out = None
@@ -233,17 +234,16 @@ class _Fitting:
         return torch.from_numpy(self.left_out.log_odds).to(self.device), torch.from_numpy(own).to(self.device)
 
     def _levels(self) -> Tensor:
-        types = torch.from_numpy(self.cells.cell_type).to(self.device)
+        """Level of every cell."""
         chunks = torch.arange(self.cells.n_cells, device=self.device).split(_CHUNK)
-        return torch.cat([self.parts.space.level(self.store.rows(rows), types[rows]) for rows in chunks])
+        return torch.cat([self.parts.space.level(self.store.rows(rows), self.types[rows]) for rows in chunks])
 
     def _offsets(self, mask: CalibratedMaskModel) -> Tensor:
         """Detection offset of every cell minus its condition's mean: the condition's own part is its effect."""
         counts = torch.from_numpy(np.diff(self.cells.values.indptr)).to(self.device, torch.int64)
         base = mask.get_buffer("control_log_odds")
-        types = torch.from_numpy(self.cells.cell_type).to(self.device)
         # cells of one type and count share their offset
-        distinct, place = torch.unique(torch.stack([types, counts]), dim=1, return_inverse=True)
+        distinct, place = torch.unique(torch.stack([self.types, counts]), dim=1, return_inverse=True)
         solved = torch.cat([detection_offset(count, base[kind]) for kind, count in distinct.split(_CHUNK, dim=1)])
         offsets = solved[place]
         n = len(self.cells.conditions)

@@ -16,6 +16,7 @@ _DENSE = 1500
 _RESTARTS = 30
 """Of the iteration for some eigenvectors; co-expression of real screens needs up to 15, noise without end."""
 _MULTIPLICATIONS = 20
+"""By the matrix, where that iteration gives up."""
 _WALK = (0.5, 0.5, 0.25)
 """Weights of no step, one step and two steps along a graph."""
 

@@ -74,8 +74,8 @@ class Trainer:
         self.step = 0
         self.parameters = dict(module.named_parameters())
         on_gpu = generator.device.type == "cuda"
-        # a recorded step reads its learning rate from the device
-        rate = torch.tensor(plan.learning_rate, device=generator.device) if on_gpu else plan.learning_rate
+        # on the device, where a recorded step reads it; a GPU's AdamW wants float32
+        rate = torch.tensor(plan.learning_rate, device=generator.device, dtype=None if on_gpu else torch.float64)
         self.optimiser = torch.optim.AdamW(
             self.parameters.values(), lr=rate, weight_decay=plan.weight_decay, fused=True, capturable=on_gpu
         )
@@ -120,10 +120,7 @@ class Trainer:
 
     def _advance(self) -> Tensor:
         for group in self.optimiser.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(self.plan.rate(self.step))
-            else:
-                group["lr"] = self.plan.rate(self.step)
+            group["lr"].fill_(self.plan.rate(self.step))
         loss = self._step()
         self.step += 1
         return loss

@@ -7,13 +7,13 @@ depend on what was learnt.
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from on_device import find_device, peak_gib, wait
 from scipy.sparse import csr_matrix, vstack
 
 from doloris import Doloris, Perturbation, TrainingCells, corrected
@@ -23,22 +23,11 @@ BRIEF = replace(corrected(), steps=3, mask_steps=3)
 
 @pytest.fixture
 def device() -> str:
-    if not torch.cuda.is_available():
-        return "cpu"
-    torch.cuda.reset_peak_memory_stats()
-    return "cuda"
-
-
-def peak_gib(device: str) -> float:
-    """Of the device, or of this process where that is the CPU."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return find_device()
 
 
 def report(text: str, device: str, started: float) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
+    wait(device)
     took = time.perf_counter() - started
     print(
         f"\n{text} on {device}, {torch.get_num_threads()} threads: {took:.1f} s, peak memory {peak_gib(device):.1f} GiB"

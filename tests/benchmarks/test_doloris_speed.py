@@ -8,7 +8,6 @@ read, parameters and two moments read and written.
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,20 +15,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from on_device import find_device, peak_gib, wait
 from scipy.sparse import random as random_sparse
 
-from doloris import DolorisConfig, Perturbation, Priors, TrainingCells, corrected, paper, released
-from doloris.fitting import _Fitting
+from doloris import Doloris, DolorisConfig, Perturbation, Priors, TrainingCells, corrected, paper, released
 
 GENES, CELLS, CONDITIONS, EDGES = 5_000, 2_000, 40, 20
 FLOATS_MOVED = 10
 """Per parameter and step: 2 reads, 2 for its gradient, 6 for the parameter and its two moments in the update."""
-STEPS = 5
 
 
-@pytest.fixture(scope="module")
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+@pytest.fixture
+def device() -> str:
+    return find_device()
 
 
 @pytest.fixture(scope="module")
@@ -41,52 +39,36 @@ def screen() -> TrainingCells:
     return TrainingCells(values, genes, conditions, np.arange(CELLS) % (CONDITIONS + 1))
 
 
-def bandwidth(device: torch.device) -> float:
+def bandwidth(device: str) -> float:
     """Bytes a second that a copy reads and writes."""
-    block = torch.zeros(256 << 20 if device.type == "cuda" else 32 << 20, device=device)
+    block = torch.zeros(256 << 20 if device == "cuda" else 32 << 20, device=device)
     target = torch.empty_like(block)
-    return 2 * block.numel() * 4 / fastest(lambda: target.copy_(block), device, 5)
-
-
-def fastest(run: Callable[[], object], device: torch.device, repeats: int) -> float:
-    """Shortest of several runs, in seconds."""
     times = []
-    for _ in range(repeats):
+    for _ in range(5):
         wait(device)
         start = time.perf_counter()
-        run()
+        target.copy_(block)
         wait(device)
         times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return 2 * block.numel() * 4 / min(times)
 
 
 @pytest.mark.parametrize("make", [paper, released, corrected])
-def test_a_training_step(make: Callable[[], DolorisConfig], screen: TrainingCells, device: torch.device) -> None:
-    config = replace(make(), coexpression_threshold=1.0)  # the named edges alone
-    rng = np.random.default_rng(0)
-    edges = np.array(screen.genes)[rng.integers(0, GENES, (GENES * EDGES // 2, 2))]
-    fitting = _Fitting(screen, Priors(edges={"random": edges}), config, 0, device)
-    trainer = fitting._stages()["diffusion"]
-    trainer.module.train()
-    # on a GPU many steps at a time, so that the wait for the last does not count, and after the recording
-    together = 50 if device.type == "cuda" else 1
-    for _ in range(5 if device.type == "cuda" else 1):
-        trainer._advance()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    step = fastest(lambda: [trainer._advance() for _ in range(together)], device, STEPS) / together
+def test_a_training_step(make: Callable[[], DolorisConfig], screen: TrainingCells, device: str) -> None:
+    # the named edges alone; progress is told every 50 steps
+    steps = 1_000 if device == "cuda" else 100
+    config = replace(make(), coexpression_threshold=1.0, steps=steps, mask_steps=1)
+    edges = np.array(screen.genes)[np.random.default_rng(0).integers(0, GENES, (GENES * EDGES // 2, 2))]
+    told: list[float] = []
 
-    count = sum(parameter.numel() for parameter in trainer.module.parameters())
-    peak = (
-        torch.cuda.max_memory_allocated(device) / 2**30
-        if device.type == "cuda"
-        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    )
+    def progress(_step: int, _total: int, **figures: float) -> None:
+        if "diffusion_loss" in figures:
+            wait(device)
+            told.append(time.perf_counter())
+
+    model = Doloris(config).fit(screen, Priors(edges={"random": edges}), seed=0, device=device, progress=progress)
+    step = (told[-1] - told[0]) / (50 * (len(told) - 1))
+    count, peak = sum(parameter.numel() for parameter in model.parts.denoiser.parameters()), peak_gib(device)
     speed = bandwidth(device)
     floor = FLOATS_MOVED * 4 * count / speed
     print(

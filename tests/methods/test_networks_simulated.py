@@ -19,6 +19,7 @@ from bench.simulation.world import World, build_world
 from bench.tasks import Task, open_task
 from methods.base import Method, TrainingData, Unsupported
 from methods.chemcpa import ChemCpa
+from methods.conditions import Condition
 from methods.grape import Grape
 from methods.graphvci import GraphVci, GraphVciEmb
 from methods.sclambda import ScLambda
@@ -58,13 +59,18 @@ def test_what_is_learnt_of_single_genes_carries_over_to_doubles(name):
     assert model < perturbed_mean < control
 
 
+def simulated_counts(world: World, condition: Condition, n_cells: int, seed: int) -> csr_matrix:
+    """Counts of new cells of a condition, (n_cells, n_genes)."""
+    return vstack(list(fresh_counts(world, condition, n_cells, seed)), format="csr")
+
+
 def with_more_cells(task: Task, world: World, n_cells: int, n_controls: int) -> TrainingData:
     """Training data of a task as if its world had been sampled deeper; all conditions are trained on to the end."""
     train = task.training_data()
     blocks, rows = [], []
     for key, condition in train.conditions.items():
         count = n_controls if condition.is_control else n_cells
-        blocks += fresh_counts(world, condition, count, seed=0)
+        blocks.append(simulated_counts(world, condition, count, seed=0))
         row = train.adata.obs[train.adata.obs["condition"] == key].iloc[[0]]
         rows.append(row.loc[row.index.repeat(count)])
     counts = vstack(blocks, format="csr")
@@ -76,7 +82,7 @@ def with_more_cells(task: Task, world: World, n_cells: int, n_controls: int) -> 
 def true_cells(task: Task, world: World) -> dict[str, csr_matrix]:
     """Cells of the test conditions, enough to know their means well."""
     return {
-        condition.key: log_normalise(vstack(list(fresh_counts(world, condition, 500, seed=1)), format="csr"))
+        condition.key: log_normalise(simulated_counts(world, condition, 500, seed=1))
         for condition in task.test_conditions.values()
     }
 

@@ -134,7 +134,9 @@ def read_resources(folder: Path | None) -> Resources:
     if folder is None:
         return Resources()
     graphs = {
-        name.read_text(encoding="utf-8"): pd.read_csv(name.with_suffix(".csv"), dtype={"source": str, "target": str})
+        name.read_text(encoding="utf-8"): pd.read_csv(
+            name.with_suffix(".csv"), dtype={"source": str, "target": str, "weight": float}, keep_default_na=False
+        )
         for name in sorted(folder.glob("gene_graph_*.name"))
     }
     vectors = {}

@@ -5,9 +5,13 @@ Files are named ``gene_graph:NAME``, ``gene_vectors``, ``drug_vectors`` and ``ch
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from bench.data.h5file import open_h5ad
@@ -18,8 +22,9 @@ from methods.base import Resources
 GRAPH = "gene_graph:"
 CHECKPOINT = "checkpoint:"
 VECTORS = ("gene_vectors", "drug_vectors")
-GRAPH_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-VECTOR_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz", ".h5ad")
+TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+VECTOR_ENDINGS = (*TABLE_ENDINGS, ".npz", ".safetensors", ".h5ad")
+_UNREADABLE = (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile)
 _SOURCE_NAMES = ("source", "tf", "gene1", "from")
 _TARGET_NAMES = ("target", "gene2", "to")
 _WEIGHT_NAMES = ("weight", "importance", "score", "n_resources", "resources")
@@ -42,7 +47,11 @@ def load_resources(files: Mapping[str, Path]) -> Resources:
     vectors = {name: read_vectors(files[name]) for name in VECTORS if name in files}
     if "drug_vectors" in vectors:
         frame, path = vectors["drug_vectors"], files["drug_vectors"]
-        frame.index = pd.Index([_canonical_smiles(smiles, path) for smiles in frame.index])
+        structures = pd.Index([_canonical_smiles(smiles, path) for smiles in frame.index])
+        if not structures.is_unique:
+            one, other = frame.index[structures == structures[structures.duplicated()][0]][:2]
+            raise DataError(f"{path}: {one!r} and {other!r} are one structure with two vectors; keep one")
+        frame.index = structures
     return Resources(
         gene_graphs={name: read_edges(path) for name, path in graphs.items()},
         checkpoints=checkpoints,
@@ -76,8 +85,13 @@ def read_edges(path: Path) -> pd.DataFrame:
     """Read an edge list: columns ``source``, ``target`` and, optionally, ``weight`` (else 1).
 
     A TSV without a header is read as source, target (as TRRUST is distributed).
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, has no edges, or an edge lacks a gene or has a weight that is not finite or below 0.
     """
-    frame = _read_frame(path, GRAPH_ENDINGS, "an edge list")
+    frame = _read_frame(path, TABLE_ENDINGS, "an edge list")
     names = {str(column).lower(): column for column in frame.columns}
     source = next((names[name] for name in _SOURCE_NAMES if name in names), None)
     target = next((names[name] for name in _TARGET_NAMES if name in names), None)
@@ -87,31 +101,53 @@ def read_edges(path: Path) -> pd.DataFrame:
                 f"{path}: an edge list needs the columns 'source' and 'target'; "
                 f"found {', '.join(map(str, frame.columns))}"
             )
-        frame = pd.read_csv(path, sep="\t", header=None)
+        frame = _read_text(path, "\t", header=None)
         source, target, weight = frame.columns[0], frame.columns[1], None
     else:
         weight = next((names[name] for name in _WEIGHT_NAMES if name in names), None)
-    edges = pd.DataFrame({"source": frame[source].astype(str), "target": frame[target].astype(str)})
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(f"{path}: rows have more values than the header has columns")
+    if frame.empty:
+        raise DataError(f"{path}: holds no edges")
+    edges = frame[[source, target]].set_axis(["source", "target"], axis=1)
+    unnamed = edges.isna().any(axis=1)
+    if unnamed.any():
+        raise DataError(f"{path}: edge {_ordinal(unnamed)} lacks the name of a gene")
+    edges = edges.astype(str)
     try:
         edges["weight"] = 1.0 if weight is None else frame[weight].astype(float)
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}, column {weight!r}: an edge weight is not a number ({error})") from error
+    wrong = ~(np.isfinite(edges["weight"]) & (edges["weight"] >= 0))
+    if wrong.any():
+        found = edges["weight"][wrong].iloc[0]
+        raise DataError(
+            f"{path}, column {weight!r}: edge {_ordinal(wrong)} has the weight {found}; weights are strengths: finite, "
+            "0 or above"
+        )
     return edges
 
 
-def read_vectors(path: Path) -> pd.DataFrame:
-    """Read named vectors: first column (or index, or ``names``/``vectors`` of an npz, or an h5ad's obs) is the name."""
-    if path.suffix == ".npz":
-        import numpy as np
+def _ordinal(flags: pd.Series) -> int:
+    """Number of the first row that is flagged, counted from 1."""
+    return int(np.argmax(flags.to_numpy())) + 1
 
-        _require(path)
-        try:
-            with np.load(path, allow_pickle=False) as content:
-                frame = pd.DataFrame(content["vectors"], index=content["names"].astype(str))
-        except (KeyError, ValueError, OSError) as error:
-            raise DataError(
-                f"{path}: an npz of vectors needs the arrays 'names' (text) and 'vectors' ({error})"
-            ) from error
+
+def read_vectors(path: Path) -> pd.DataFrame:
+    """Read named vectors: one row per name, float32.
+
+    A table's first column is the name (in Parquet the index, where it holds names); an npz has the arrays ``names``
+    and ``vectors``, a safetensors file one tensor per name, an h5ad file one cell per name.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, names something twice, or a vector holds something that is not a finite number.
+    """
+    if path.suffix == ".npz":
+        frame = _read_npz(path)
+    elif path.suffix == ".safetensors":
+        frame = _read_safetensors(path)
     elif path.suffix == ".h5ad":
         import anndata
 
@@ -119,17 +155,46 @@ def read_vectors(path: Path) -> pd.DataFrame:
             frame = anndata.read_h5ad(path).to_df()
     else:
         frame = _read_frame(path, VECTOR_ENDINGS, "named vectors")
-        frame = frame.set_index(frame.columns[0])
+        if isinstance(frame.index, pd.RangeIndex):
+            frame = frame.set_index(frame.columns[0])
+        if frame.index.hasnans:
+            raise DataError(f"{path}: a vector has no name")
     try:
         numbers = frame.astype("float32")
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: a vector holds something that is not a number ({error})") from error
-    if numbers.isna().to_numpy().any():
-        raise DataError(f"{path}: the vector of {numbers.index[numbers.isna().any(axis=1)][0]!r} has missing values")
+    numbers.index = numbers.index.astype(str)
+    finite = np.isfinite(numbers.to_numpy()).all(axis=1)
+    if not finite.all():
+        raise DataError(f"{path}: the vector of {numbers.index[~finite][0]!r} has missing or infinite values")
     if not numbers.index.is_unique:
         raise DataError(f"{path}: {numbers.index[numbers.index.duplicated()][0]!r} has two vectors; keep one")
-    numbers.index = numbers.index.astype(str)
     return numbers
+
+
+def _read_npz(path: Path) -> pd.DataFrame:
+    _require(path)
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            return pd.DataFrame(content["vectors"], index=content["names"].astype(str))
+    except (KeyError, *_UNREADABLE) as error:
+        raise DataError(f"{path}: an npz of vectors needs the arrays 'names' (text) and 'vectors' ({error})") from error
+
+
+def _read_safetensors(path: Path) -> pd.DataFrame:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    _require(path)
+    try:
+        vectors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    shapes = {vector.shape for vector in vectors.values()}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+        found = ", ".join(map(str, sorted(shapes))) or "no tensors"
+        raise DataError(f"{path}: needs one vector per name, all of one length; found the shapes {found}")
+    return pd.DataFrame.from_dict(vectors, orient="index")
 
 
 def _require(path: Path) -> None:
@@ -145,8 +210,16 @@ def _read_frame(path: Path, endings: tuple[str, ...], what: str) -> pd.DataFrame
     try:
         if ending == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep="\t" if ".tsv" in ending else ",")
-    except (ValueError, OSError) as error:
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    return _read_text(path, "\t" if ".tsv" in ending else ",")
+
+
+def _read_text(path: Path, separator: str, *, header: Literal["infer"] | None = "infer") -> pd.DataFrame:
+    try:
+        # NA and NAN can be names
+        return pd.read_csv(path, sep=separator, header=header, keep_default_na=False, na_values=[""])
+    except _UNREADABLE as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
 
 

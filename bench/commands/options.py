@@ -81,7 +81,12 @@ def add_resource_options(parser: argparse.ArgumentParser) -> None:
         help="edge list between genes: CSV, TSV or parquet with source, target[, weight]; repeat for several",
     )
     for name in ("gene-vectors", "drug-vectors"):
-        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{name.replace('-', ' ')}: CSV, npz, ...")
+        parser.add_argument(
+            f"--{name}",
+            type=Path,
+            metavar="FILE",
+            help=f"{name.replace('-', ' ')}: CSV, TSV, parquet, npz, safetensors or h5ad, a row per name",
+        )
     parser.add_argument(
         "--checkpoint",
         action="append",

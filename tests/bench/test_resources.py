@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from bench.errors import DataError
 from bench.exchange import read_resources, write_resources
@@ -30,6 +34,49 @@ def test_an_edge_list_without_the_columns_lists_those_there_are(tmp_path):
         read_edges(file)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("source,target\n", "holds no edges"),
+        ("source,target\nA,B\nA,\n", "edge 2 lacks the name of a gene"),
+        ("source,target,weight\nA,B,\n", "'weight': edge 1 has the weight nan"),
+        ("source,target,weight\nA,B,1\nA,C,inf\n", "edge 2 has the weight inf"),
+        ("source,target,weight\nA,B,-1\n", "strengths: finite, 0 or above"),
+        ("source,target,weight\nA,B,much\n", "'weight': an edge weight is not a number"),
+        ("source,target,weight\nA,B,1,9\n", "more values than the header"),
+    ],
+)
+def test_a_bad_edge_is_named(tmp_path, content, message):
+    file = tmp_path / "edges.csv"
+    file.write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_edges(file)
+
+
+def test_a_gene_may_be_called_as_missing_values_are(tmp_path):
+    file = tmp_path / "edges.tsv"
+    file.write_text("source\ttarget\nNA\tnan\n")
+    resources = load_resources({"gene_graph:x": file})
+    write_resources(tmp_path, resources)
+    for found in (resources, read_resources(tmp_path)):
+        assert found.gene_graphs["x"].to_dict("records") == [{"source": "NA", "target": "nan", "weight": 1.0}]
+
+
+@pytest.mark.parametrize("name", ["edges.csv.gz", "edges.parquet", "vectors.npz", "vectors.safetensors"])
+def test_half_a_file_is_an_error_that_names_it(tmp_path, name):
+    file = tmp_path / name
+    frame = pd.DataFrame({"source": [f"G{i}" for i in range(999)], "target": "A"})
+    if name.startswith("vectors"):
+        _write(VECTORS, file)
+    elif name.endswith(".gz"):
+        frame.to_csv(file, index=False)
+    else:
+        frame.to_parquet(file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(DataError, match=name):
+        (read_vectors if name.startswith("vectors") else read_edges)(file)
+
+
 def test_pickles_are_refused(tmp_path):
     file = tmp_path / "genept.pickle"
     file.write_bytes(b"\x80\x04.")
@@ -48,7 +95,8 @@ def test_an_object_array_in_an_npz_is_not_unpickled(tmp_path):
     ("content", "message"),
     [
         ("gene,x\nA,1\nA,2\n", "'A' has two vectors"),
-        ("gene,x\nA,\n", "missing values"),
+        ("gene,x\nA,\n", "'A' has missing or infinite values"),
+        ("gene,x\nA,inf\n", "'A' has missing or infinite values"),
         ("gene,x\nA,b\n", "not a number"),
     ],
 )
@@ -57,6 +105,52 @@ def test_a_bad_vector_is_named(tmp_path, content, message):
     file.write_text(content)
     with pytest.raises(DataError, match=message):
         read_vectors(file)
+
+
+VECTORS = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]}, index=["A", "B"], dtype="float32")
+
+
+def _write(frame: pd.DataFrame, file: Path) -> None:
+    match file.suffix:
+        case ".csv":
+            frame.to_csv(file)
+        case ".parquet":
+            frame.to_parquet(file)
+        case ".npz":
+            np.savez(file, names=frame.index.to_numpy(dtype=str), vectors=frame.to_numpy())
+        case ".safetensors":
+            save_file({name: row.to_numpy().copy() for name, row in frame.iterrows()}, file)
+        case ".h5ad":
+            anndata.AnnData(frame).write_h5ad(file)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".npz", ".safetensors", ".h5ad"])
+def test_vectors_are_read_from_every_form(tmp_path, ending):
+    file = tmp_path / f"vectors{ending}"
+    _write(VECTORS, file)
+    found = read_vectors(file).sort_index()
+    assert found.index.tolist() == ["A", "B"]
+    np.testing.assert_array_equal(found, VECTORS)
+
+
+def test_a_parquet_table_without_named_rows_has_its_names_in_the_first_column(tmp_path):
+    file = tmp_path / "vectors.parquet"
+    VECTORS.reset_index(names="gene").to_parquet(file)
+    np.testing.assert_array_equal(read_vectors(file), VECTORS)
+
+
+def test_safetensors_of_unequal_lengths_are_refused(tmp_path):
+    file = tmp_path / "vectors.safetensors"
+    save_file({"A": np.ones(2), "B": np.ones(3)}, file)
+    with pytest.raises(DataError, match=r"all of one length; found the shapes \(2,\), \(3,\)"):
+        read_vectors(file)
+
+
+def test_one_structure_spelled_in_two_ways_is_refused(tmp_path):
+    file = tmp_path / "drugs.csv"
+    file.write_text("smiles,x\nCCO,1\nOCC,2\n")
+    with pytest.raises(DataError, match="'CCO' and 'OCC' are one structure"):
+        load_resources({"drug_vectors": file})
 
 
 def test_drug_vectors_are_indexed_by_canonical_smiles_and_survive_the_exchange(tmp_path):

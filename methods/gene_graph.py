@@ -34,14 +34,16 @@ def coexpression_edges(
     threshold
         Smallest |Pearson| that makes an edge.
     n_cells
-        The first so many controls are used.
+        The first so many controls are used, sorted by id.
 
     Returns
     -------
     Columns ``source``, ``target``, ``weight``; no gene is its own source.
     """
     obs = train.adata.obs
-    rows = np.flatnonzero(obs["control"].to_numpy(dtype=bool))[:n_cells]
+    controls = np.flatnonzero(obs["control"].to_numpy(dtype=bool))
+    by_id = np.argsort(obs.index.to_numpy(dtype=str)[controls], kind="stable")
+    rows = controls[by_id[:n_cells]]
     values = train.adata.X[rows].toarray().astype(np.float64)
     cell_types = obs["cell_type"].astype(str).to_numpy()[rows]
     for cell_type in np.unique(cell_types):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +28,15 @@ def test_no_gene_has_more_sources_than_asked_for(screen):
     edges = coexpression_edges(screen({"ctrl": cells, "A": cells[:2]}), neighbours=2)
     assert (edges.groupby("target").size() == 2).all()
     assert (edges["source"] != edges["target"]).all()
+
+
+def test_the_controls_used_do_not_depend_on_their_order_in_the_file(screen):
+    cells = np.random.default_rng(2).random((40, 6))
+    train = screen({"ctrl": cells, "A": cells[:2]})
+    shuffled = replace(train, adata=train.adata[np.random.default_rng(3).permutation(train.adata.n_obs)].copy())
+    one, other = (coexpression_edges(data, threshold=0.1, n_cells=10) for data in (train, shuffled))
+    assert len(one) > 0
+    pd.testing.assert_frame_equal(one, other)
 
 
 def test_two_edge_lists_are_joined_and_an_edge_keeps_its_largest_weight():

@@ -12,10 +12,10 @@ import numpy as np
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
 from methods.drug_table import INDEX, DoseScale, DrugTable, dose_share, told_apart_by
-from methods.molecules import molecule_source
+from methods.molecules import RdkitVector, molecule_source
 from methods.moved_controls import moved_controls
 from methods.presets import NetworkConfig, configured
-from methods.training_cells import TrainingCells
+from methods.training_cells import TrainingCells, left_out
 from methods.validation import ValidationConditions
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class ChemCpaConfig(NetworkConfig):
         Every so many batches one trains the adversaries, the others the autoencoder (release 2.0); 2 is
         what the later trainer's step counter amounts to.
     clip
-        Largest norm of the gradient, of autoencoder and doser apart.
+        Largest norm of the gradient, of autoencoder and doser apart; ``None`` for any. Departure: release 2.0 does
+        not clip; later code does, and a batch of 32 cells has steeper gradients than one of 256.
     epochs, batch_size
         At most so many passes. Departure: authors' batches hold 256 cells, with a remark in favour of 32. On
         screens of thousands of cells, not hundreds of thousands, large batches leave so few steps that the
@@ -61,6 +62,9 @@ class ChemCpaConfig(NetworkConfig):
         does not stop; less is enough here and keeps a fit within minutes on a CPU.
     smallest_spread
         Descriptors that vary less over the training drugs are left out.
+    descriptors
+        Of RDKit, where there are no vectors of drugs and no Uni-Mol; see :func:`methods.molecules.molecule_vectors`.
+        DEPARTURE
     largest_score
         Standardised descriptors are clipped at so many standard deviations; ``None`` for not. Departure:
         authors standardise over all drugs, test drugs among them; over training drugs alone a new drug can
@@ -100,12 +104,13 @@ class ChemCpaConfig(NetworkConfig):
     decay_every: int = 50
     decay: float = 0.5
     adversary_steps: int = 2
-    clip: float = 1.0
+    clip: float | None = 1.0
     epochs: int = 201
     batch_size: int = 32
     validate_every: int = 2
     patience: int | None = 5
     smallest_spread: float = 0.01
+    descriptors: RdkitVector = "fingerprint"
     largest_score: float | None = 5.0
     activation: Literal["none", "relu"] = "none"
     dose: DoseScale = "log"
@@ -120,7 +125,7 @@ class ChemCpa(Method):
     reconstructed from an encoding, which adversaries rid of drug and cell type, plus the latent of its
     drug, scaled by dose, plus that of its cell type; a condition is predicted by exchanging the drug of
     control cells of the same cell type. The authors' transfer learning from bulk (LINCS) weights is left
-    out, since the weights are not published as a file: the label says ``scratch``. The best network on
+    out: the label says ``scratch``. The best network on
     the validation conditions is kept.
 
     Parameters
@@ -140,8 +145,11 @@ class ChemCpa(Method):
         "default": ChemCpaConfig(),
         "released": ChemCpaConfig(
             batch_size=256,
+            clip=None,
             validate_every=5,
             patience=10,
+            validation_cells=None,
+            descriptors="descriptors",
             largest_score=None,
             activation="relu",
             control="vehicle",
@@ -175,7 +183,11 @@ class ChemCpa(Method):
         if any(condition.modality == "gene" and not condition.is_control for condition in train.conditions.values()):
             raise Unsupported("a gene has no molecular structure")
         everything = TrainingCells.of(train)
-        cells = everything.only(lambda condition: condition.cell_type in everything.control_means)
+        cells = everything.only(
+            lambda condition: condition.cell_type in everything.control_means,
+            that="of a cell type that has control cells",
+        )
+        self._left_out = left_out(everything, cells)
         by_index = told_apart_by(cells.conditions) == INDEX
         if train.kind is TaskKind.OOD_DRUG and by_index:
             raise Unsupported("some treatments have no structure, so a new one cannot be told from others")
@@ -187,6 +199,7 @@ class ChemCpa(Method):
             train.resources,
             smallest_spread=self.config.smallest_spread,
             largest_score=self.config.largest_score,
+            rdkit=self.config.descriptors,
         )
         self._types = {name: row for row, name in enumerate(cells.cell_types)}
         self._panel, self._device = cells.panel, device
@@ -199,11 +212,10 @@ class ChemCpa(Method):
             n_drugs=1 + len(classes),
             n_types=len(self._types),
         )
-        controls = cells.control_cells(most=500)
+        controls = cells.control_cells(self.config.validation_cells)
 
         def score(network: ChemCpaNetwork) -> float:
-            means = [self._move(network, controls[c.cell_type], c).mean(axis=0) for c in validation.conditions]
-            return validation.r_squared(np.array(means, dtype=np.float64))
+            return validation.r_squared(validation.predicted(partial(self._move, network), controls))
 
         with seeded(seed, device):
             trainer = ChemCpaTrainer(data, self.config, device)
@@ -216,6 +228,10 @@ class ChemCpa(Method):
             raise Unsupported(f"no training control cells of cell type {query.condition.cell_type!r}")
         move = partial(self._move, self._network)
         return moved_controls(self._panel, query, move, n_cells=n_cells, seed=seed, device=self._device)
+
+    def record(self) -> Mapping[str, object]:
+        """Training conditions that were not fitted on."""
+        return self._left_out
 
     def _treatments(self, conditions: Sequence[Condition]) -> Treatments:
         """What the network is told of each condition."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from methods.base import Resources, Unsupported
 from methods.conditions import Condition
-from methods.molecules import molecule_vectors
+from methods.molecules import RdkitVector, molecule_vectors
 
 STRUCTURE = "structure"
 INDEX = "index"
@@ -46,6 +46,8 @@ class DrugTable:
         Bound on a standardised component; ``None`` for none.
     largest_dose
         In nM, over the training conditions; 0 where there are no doses.
+    rdkit
+        See :func:`methods.molecules.molecule_vectors`.
     """
 
     names: tuple[str, ...]
@@ -55,6 +57,7 @@ class DrugTable:
     spread: np.ndarray
     largest_score: float | None
     largest_dose: float
+    rdkit: RdkitVector
 
     @classmethod
     def of(
@@ -64,6 +67,7 @@ class DrugTable:
         *,
         smallest_spread: float,
         largest_score: float | None,
+        rdkit: RdkitVector,
     ) -> DrugTable:
         """Table of the drugs of the training conditions.
 
@@ -78,13 +82,13 @@ class DrugTable:
         dose = largest_dose(treated)
         if told_apart_by(treated) == INDEX:
             kept = np.arange(len(names))
-            return cls(names, None, kept, np.zeros(len(names)), np.ones(len(names)), largest_score, dose)
-        raw = _finite(molecule_vectors([structures[name] for name in names], resources))
+            return cls(names, None, kept, np.zeros(len(names)), np.ones(len(names)), largest_score, dose, rdkit)
+        raw = _finite(molecule_vectors([structures[name] for name in names], resources, rdkit=rdkit))
         kept = np.flatnonzero(raw.std(axis=0) > smallest_spread)
         if kept.size == 0:
             raise Unsupported("the vectors of the training drugs do not differ")
         chosen = raw[:, kept]
-        return cls(names, resources, kept, chosen.mean(axis=0), chosen.std(axis=0), largest_score, dose)
+        return cls(names, resources, kept, chosen.mean(axis=0), chosen.std(axis=0), largest_score, dose, rdkit)
 
     @property
     def width(self) -> int:
@@ -109,7 +113,7 @@ class DrugTable:
             one_hot = np.zeros(self.width, dtype=np.float32)
             one_hot[self.names.index(condition.label)] = 1.0
             return one_hot
-        raw = _finite(molecule_vectors([condition.smiles], self.resources))[0, self.kept]
+        raw = _finite(molecule_vectors([condition.smiles], self.resources, rdkit=self.rdkit))[0, self.kept]
         scores = (raw - self.centre) / self.spread
         if self.largest_score is not None:
             scores = np.clip(scores, -self.largest_score, self.largest_score)

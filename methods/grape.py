@@ -14,7 +14,7 @@ from methods.gene_biotypes import is_non_coding
 from methods.grape_settings import GrapeSettings
 from methods.grape_views import make_views
 from methods.presets import preset_named
-from methods.training_cells import TrainingCells
+from methods.training_cells import TrainingCells, left_out
 
 
 class Grape(Method):
@@ -85,12 +85,14 @@ class Grape(Method):
 
         if any(condition.modality == "treatment" for condition in train.conditions.values()):
             raise Unsupported("a treatment is not a gene, so no vector can be set to 0")
-        self._genes = train.genes
         measured = set(train.genes)
         with_controls = {condition.cell_type for condition in train.conditions.values() if condition.is_control}
-        cells = TrainingCells.of(train).only(
-            lambda c: c.cell_type in with_controls and measured >= set(c.perturbations)
+        everything = TrainingCells.of(train)
+        cells = everything.only(
+            lambda c: c.cell_type in with_controls and measured >= set(c.perturbations),
+            that="whose genes are all measured and whose cell type has control cells",
         )
+        self._left_out = left_out(everything, cells)
         self._panel, self._controls = cells.panel, cells.control_means
         genes = cells.panel.sorted_genes
         coding = np.array([self.settings.biotypes == "coding" or not is_non_coding(gene) for gene in genes])
@@ -102,6 +104,10 @@ class Grape(Method):
         )
         self._position = {gene: position for position, gene in enumerate(genes)}
         self._fitted = fit_grape(cells, views, coding, self.settings, seed=seed, device=device, progress=progress)
+
+    def record(self) -> Mapping[str, object]:
+        """Training conditions that were not fitted on."""
+        return self._left_out
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
         """Repeat the mean: (n_cells, n_genes), log-normalised, never negative."""

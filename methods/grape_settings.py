@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from methods.presets import number_or_preset
+
 
 @dataclass(frozen=True)
 class GrapeSettings:
@@ -48,12 +50,14 @@ class GrapeSettings:
         Root mean square to which each gene's views are scaled, or ``None``, as released: vectors of other
         models than the release's would all be 0 or all be 1 after ``exp(-x² / (2 rbf_width²))``.
     reference_panel
-        Number of genes for which the two thresholds on rows of length 1 were chosen: there they lie just above
-        the entries of a row that links a gene to all others alike, ``1 / sqrt(n_genes)``, and keep the graph from
-        being complete. For another number they are scaled likewise; ``None`` to leave them, as released.
+        Number of genes for which the two thresholds on rows of length 1 were chosen: there they lie above the
+        entries of a row that links a gene to all others alike, ``1 / sqrt(n_genes)`` (just above, and at 2.8 times),
+        and keep the graph from being complete. For another number they are scaled likewise; ``None`` to leave
+        them, as released.
     conditions_per_batch
-        Different conditions in a step. Each costs a pass through the graph, and a random batch of 96 cells
-        holds nearly as many; ``None`` for random batches, as released.
+        Different conditions in a step, whose cells are taken in groups of nearly equal size. Each costs a pass
+        through the graph, and a random batch of 96 cells holds nearly as many; ``None`` for random batches, as
+        released.
     least_steps
         Training steps at least, whatever ``epochs`` says: on the screens of the release three epochs are about
         2,000 steps, on a small screen they are too few to learn anything. 0 as released.
@@ -73,7 +77,7 @@ class GrapeSettings:
         All passes of a step share the dropout masks of the attention layers, so that what does not depend on the
         perturbation is computed once. Always so here; the release draws masks for every pass.
     running_moments
-        Whether predictions are normalised by running moments of the training passes, as released. Those are of other
+        Whether what predicts is normalised by running moments of the training passes, as released. Those are of other
         weights, of another graph and of passes with dropout; a pass has all genes, so its own moments are at hand.
     biotypes
         ``"names"`` tells non-coding genes by their symbols, for lack of an annotation; ``"coding"`` takes all
@@ -127,6 +131,4 @@ class GrapeSettings:
         ValueError
             If the number is negative.
         """
-        if steps < 0:
-            raise ValueError(f"least_steps={steps}: give 0 for the preset's or a number above it")
-        return replace(self, least_steps=steps or self.least_steps)
+        return replace(self, least_steps=number_or_preset("least_steps", steps) or self.least_steps)

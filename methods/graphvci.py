@@ -19,7 +19,7 @@ from methods.gene_vectors import gene_vectors, summed_vector, vector_source
 from methods.molecules import molecule_source
 from methods.moved_controls import moved_controls
 from methods.presets import NetworkConfig, configured
-from methods.training_cells import TrainingCells
+from methods.training_cells import TrainingCells, left_out
 from methods.validation import ValidationConditions
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ class GraphVciConfig(NetworkConfig):
         Draws from the posterior for a cell's likelihood.
     learning_rate, weight_decay
         Adam. Departure: the authors' rate of 3e-4 needs their 1000 epochs.
+    decay_every, decay
+        Every so many epochs the rate is multiplied by ``decay``; ``None`` for never. Departure: the authors' first
+        decay comes after 450 epochs.
     batch_size
         Cells in a batch.
     epochs
@@ -70,6 +73,8 @@ class GraphVciConfig(NetworkConfig):
         Width of the treatment in ``graphvci-emb``, a linear map of the gene's or drug's vector.
     n_components
         Length of the vectors that stand in for absent gene vectors in ``graphvci-emb``.
+    smallest_spread, largest_score
+        See :class:`methods.chemcpa.ChemCpaConfig`; of drug vectors in ``graphvci-emb``.
     prediction
         Latents of control cells are the posterior's ``"mean"``, or a ``"sample"`` of it.
     """
@@ -86,6 +91,8 @@ class GraphVciConfig(NetworkConfig):
     learning_rate: float = 2e-3
     weight_decay: float = 4e-7
     batch_size: int = 64
+    decay_every: int | None = None
+    decay: float = 0.1
     epochs: int = 100
     validate_every: int = 2
     patience: int | None = 5
@@ -94,6 +101,8 @@ class GraphVciConfig(NetworkConfig):
     threshold: float = 0.4
     treatment: int = 64
     n_components: int = 32
+    smallest_spread: float = 0.01
+    largest_score: float | None = 5.0
     start: Literal["mean", "zero"] = "mean"
     dose: DoseScale = "log"
     prediction: Literal["mean", "sample"] = "mean"
@@ -105,7 +114,15 @@ class _GraphVci(Method):
     presets: ClassVar[Mapping[str, GraphVciConfig]] = {
         "default": GraphVciConfig(),
         "released": GraphVciConfig(
-            learning_rate=3e-4, epochs=1000, validate_every=10, patience=20, match_cells=20, start="zero", dose="linear"
+            learning_rate=3e-4,
+            decay_every=450,
+            epochs=1000,
+            validate_every=10,
+            patience=20,
+            validation_cells=None,
+            match_cells=20,
+            start="zero",
+            dose="linear",
         ),
     }
 
@@ -140,16 +157,18 @@ class _GraphVci(Method):
         from methods.networks.seeding import seeded
 
         everything = TrainingCells.of(train)
-        cells = everything.only(lambda condition: condition.cell_type in everything.control_means)
+        cells = everything.only(
+            lambda condition: condition.cell_type in everything.control_means,
+            that="of a cell type that has control cells",
+        )
         self._vector = self._code(cells, train)
-        cells = cells.only(lambda condition: _is_known(self._vector, condition))
+        cells = cells.only(lambda condition: _is_known(self._vector, condition), that="whose genes all have vectors")
+        self._left_out = left_out(everything, cells)
         validation = ValidationConditions.of(cells, can=self._without(cells))
         fitting = validation.fitting
         self._panel, self._device = cells.panel, device
         self._types = {name: row for row, name in enumerate(cells.cell_types)}
-        edges = named_edges(train.resources)
-        if not train.resources.gene_graphs:
-            edges = coexpression_edges(train, neighbours=self.config.neighbours, threshold=self.config.threshold)
+        edges = self._edges(train, cells.panel.sorted_genes)
 
         def tensor(values: object) -> torch.Tensor:
             return torch.as_tensor(np.asarray(values), device=device)
@@ -171,17 +190,16 @@ class _GraphVci(Method):
             treatments=tensor([self._vector(condition) for condition in cells.conditions]),
             types=tensor([self._types[condition.cell_type] for condition in cells.conditions]),
             n_types=len(self._types),
-            edges=tensor(_edge_index(edges, cells.panel.sorted_genes)),
+            edges=tensor(edges),
             treatment_of=tensor(treatment_of),
             treatment_vectors=tensor(vectors),
             counterparts=tensor(counterparts),
             means=tensor(cells.means.astype(np.float32)),
         )
-        controls = cells.control_cells(most=500)
+        controls = cells.control_cells(self.config.validation_cells)
 
         def score(network: GraphVciNetwork) -> float:
-            means = [self._move(network, controls[c.cell_type], c).mean(axis=0) for c in validation.conditions]
-            return validation.r_squared(np.array(means, dtype=np.float64))
+            return validation.r_squared(validation.predicted(partial(self._move, network), controls))
 
         with seeded(seed, device):
             trainer = GraphVciTrainer(data, self.config, self._treatment_width, device)
@@ -194,6 +212,24 @@ class _GraphVci(Method):
             raise Unsupported(f"no training control cells of cell type {query.condition.cell_type!r}")
         move = partial(self._move, self._network)
         return moved_controls(self._panel, query, move, n_cells=n_cells, seed=seed, device=self._device)
+
+    def record(self) -> Mapping[str, object]:
+        """Training conditions that were not fitted on."""
+        return self._left_out
+
+    def _edges(self, train: TrainingData, genes: pd.Index) -> np.ndarray:
+        """Source and target of the edges between genes of the panel: (2, n_edges)."""
+        if not train.resources.gene_graphs:
+            found = coexpression_edges(train, neighbours=self.config.neighbours, threshold=self.config.threshold)
+            return _edge_index(found, genes)
+        supplied = named_edges(train.resources)
+        edges = _edge_index(supplied, genes)
+        if not edges.size:
+            raise Unsupported(
+                f"no edge of the gene graphs supplied joins two genes of the panel: they name genes such as "
+                f"{supplied['source'].iloc[0]}, the panel such as {genes[0]}"
+            )
+        return edges
 
     def _move(self, network: GraphVciNetwork, controls: np.ndarray, condition: Condition) -> np.ndarray:
         """Cells of a condition from control cells, both (n, g), genes sorted; slightly negative values can occur."""
@@ -294,7 +330,13 @@ class GraphVciEmb(_GraphVci):
         if told_apart_by(treated) == INDEX:
             raise Unsupported("some treatments have no structure, so they have no vectors")
         seen = {cells.conditions[index] for index in np.unique(cells.condition_of[~cells.held_out])}
-        drugs = DrugTable.of(seen, train.resources, smallest_spread=0.01, largest_score=5.0)
+        drugs = DrugTable.of(
+            seen,
+            train.resources,
+            smallest_spread=self.config.smallest_spread,
+            largest_score=self.config.largest_score,
+            rdkit="fingerprint",
+        )
         scale = np.float32(1 / np.sqrt(drugs.width))  # vectors of standard scores get a typical length of 1
         return lambda condition: (
             drugs.vector(condition) * scale * np.float32(dose_share(condition, drugs.largest_dose, self.config.dose))

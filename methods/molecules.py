@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from methods.base import Resources, Unsupported
 from methods.conditions import Condition
 
+RdkitVector = Literal["fingerprint", "descriptors"]
 RDKIT, UNIMOL = "rdkit", "unimol"
 UNIMOL_FILES = ("mol_pre_all_h_220816.pt", "mol.dict.txt")
 N_BITS = 512
@@ -49,17 +52,21 @@ def unimol_folder() -> Path | None:
     return folder if all((folder / name).is_file() for name in UNIMOL_FILES) else None
 
 
-def molecule_vectors(smiles: Sequence[str | None], resources: Resources) -> np.ndarray:
+def molecule_vectors(
+    smiles: Sequence[str | None], resources: Resources, *, rdkit: RdkitVector = "fingerprint"
+) -> np.ndarray:
     """Vectors of drugs, (n, d) float32, in the order given.
 
     The user's, where supplied; else Uni-Mol's CLS representations (512, hydrogens kept, as Doloris' release uses them),
-    where :func:`unimol_folder` finds it; else Morgan counts (radius 2, folded to 512, log1p) beside ten descriptors of
-    RDKit.
+    where :func:`unimol_folder` finds it; else RDKit's.
 
     Parameters
     ----------
     smiles
         Structure of each drug.
+    rdkit
+        ``"fingerprint"``: Morgan counts (radius 2, folded to 512, log1p) beside ten descriptors; or
+        ``"descriptors"``: all 2-D descriptors, 0 where one is not defined.
 
     Raises
     ------
@@ -70,8 +77,9 @@ def molecule_vectors(smiles: Sequence[str | None], resources: Resources) -> np.n
     if resources.drug_vectors is None:
         weights = unimol_folder()
         if weights is not None:
-            return _unimol_vectors(canonical, weights)
-        return np.stack([_rdkit_vector(structure) for structure in canonical])
+            return _unimol_vectors(tuple(canonical), weights).copy()
+        of_structure = _fingerprint if rdkit == "fingerprint" else _descriptors
+        return np.stack([of_structure(structure) for structure in canonical])
     missing = sorted(set(canonical) - set(resources.drug_vectors.index))
     if missing:
         raise Unsupported(f"the drug vectors supplied have none for {missing[0]} ({len(missing)} in all)")
@@ -91,19 +99,25 @@ def _canonical(structure: str | None) -> str:
     return str(Chem.MolToSmiles(molecule))
 
 
-def _unimol_vectors(structures: Sequence[str], weights: Path) -> np.ndarray:
-    from unimol_tools import UniMolRepr
-
-    model, dictionary = (str(weights / name) for name in UNIMOL_FILES)
-    encoder = UniMolRepr(
-        data_type="molecule", remove_hs=False, pretrained_model_path=model, pretrained_dict_path=dictionary
-    )
-    found = encoder.get_repr(list(structures))
+@cache
+def _unimol_vectors(structures: tuple[str, ...], weights: Path) -> np.ndarray:
+    found = _unimol_encoder(weights).get_repr(list(structures))
     vectors = found["cls_repr"] if isinstance(found, dict) else found
     return np.asarray(vectors, dtype=np.float32)
 
 
-def _rdkit_vector(structure: str) -> np.ndarray:
+@cache
+def _unimol_encoder(weights: Path) -> Any:
+    """Loaded once: a fit asks for the vectors of one drug after another."""
+    from unimol_tools import UniMolRepr
+
+    model, dictionary = (str(weights / name) for name in UNIMOL_FILES)
+    return UniMolRepr(
+        data_type="molecule", remove_hs=False, pretrained_model_path=model, pretrained_dict_path=dictionary
+    )
+
+
+def _fingerprint(structure: str) -> np.ndarray:
     from rdkit import Chem
     from rdkit.Chem import Descriptors, rdFingerprintGenerator
 
@@ -112,3 +126,13 @@ def _rdkit_vector(structure: str) -> np.ndarray:
     counts = generator.GetCountFingerprintAsNumPy(molecule)
     descriptors = [getattr(Descriptors, name)(molecule) for name in _DESCRIPTORS]
     return np.concatenate([np.log1p(counts), descriptors]).astype(np.float32)
+
+
+def _descriptors(structure: str) -> np.ndarray:
+    from rdkit import Chem
+    from rdkit.Chem import Descriptors
+
+    molecule = Chem.MolFromSmiles(structure)
+    values = np.array([value(molecule) for _, value in Descriptors.descList], dtype=np.float64)
+    values[~np.isfinite(values) | (np.abs(values) > np.finfo(np.float32).max)] = 0.0
+    return values.astype(np.float32)

@@ -17,10 +17,14 @@ class NetworkConfig:
         At most so many passes over the cells.
     prediction
         How cells are predicted.
+    validation_cells
+        Controls of a cell type from which validation conditions are predicted; ``None`` for all, as the authors'
+        code does. Departure: a look at the validation conditions would take longer than the epochs before it.
     """
 
     epochs: int = 0
     prediction: str = ""
+    validation_cells: int | None = 500
 
 
 Config = TypeVar("Config", bound=NetworkConfig)
@@ -66,6 +70,21 @@ def configured(
     config = preset_named(presets, preset)
     if prediction and prediction not in predictions:
         raise ValueError(f"prediction={prediction!r}: choose one of {', '.join(predictions)}")
-    if epochs < 0:
-        raise ValueError(f"epochs={epochs}: give 0 for the preset's or a number above it")
-    return replace(config, epochs=epochs or config.epochs, prediction=prediction or config.prediction)
+    return replace(
+        config,
+        epochs=number_or_preset("epochs", epochs) or config.epochs,
+        prediction=prediction or config.prediction,
+    )
+
+
+def number_or_preset(name: str, number: int) -> int:
+    """A number that the user may set; 0 stands for the preset's.
+
+    Raises
+    ------
+    ValueError
+        If it is negative.
+    """
+    if number < 0:
+        raise ValueError(f"{name}={number}: give 0 for the preset's or a number above it")
+    return number

@@ -13,7 +13,7 @@ from methods.conditions import Condition, TaskKind
 from methods.presets import preset_named
 from methods.scgpt_checkpoint import read_checkpoint
 from methods.scgpt_settings import ScgptSettings
-from methods.training_cells import Panel, TrainingCells
+from methods.training_cells import Panel, TrainingCells, left_out
 from methods.validation import ValidationConditions
 
 CHECKPOINT = "scgpt"
@@ -34,7 +34,7 @@ class Scgpt(Method):
     are clipped at 0 and at the largest value that the normalisation allows: the output layer is unbounded.
 
     Attention keeps no matrix of genes × genes, so a training step needs memory in proportion to cells × genes: 240 KiB
-    each in the published network in float32, that is 22 GiB for the tutorial's 64 × 1,536 (about half in bfloat16),
+    each in the published network in float32, that is 22 GiB for the tutorial's 64 × 1,536 (146 KiB each in bfloat16),
     and 7.5 KiB each in the small one, 15 MiB for its 16 × 128.
 
     Parameters
@@ -78,9 +78,12 @@ class Scgpt(Method):
         self._panel = Panel(train.genes, train.target_sum)
         self._position = {gene: position for position, gene in enumerate(self._panel.sorted_genes)}
         with_controls = {condition.cell_type for condition in train.conditions.values() if condition.is_control}
-        cells = TrainingCells.of(train).only(
-            lambda c: c.cell_type in with_controls and self._position.keys() >= set(c.perturbations)
+        everything = TrainingCells.of(train)
+        cells = everything.only(
+            lambda c: c.cell_type in with_controls and self._position.keys() >= set(c.perturbations),
+            that="whose genes are all measured and whose cell type has control cells",
         )
+        self._left_out = left_out(everything, cells)
         self._fitted = fit_transformer(
             cells,
             ValidationConditions.of(cells, can=_comparable(cells, train.kind)),
@@ -90,6 +93,10 @@ class Scgpt(Method):
             device=device,
             progress=progress,
         )
+
+    def record(self) -> Mapping[str, object]:
+        """Training conditions that were not fitted on, and genes of the panel that a checkpoint does not know."""
+        return {**self._left_out, "genes_without_token": list(self._fitted.unknown)}
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
         """Random controls of the cell type, each turned into a perturbed cell: (n_cells, n_genes)."""

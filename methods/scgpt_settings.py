@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from methods.presets import number_or_preset
+
 
 @dataclass(frozen=True)
 class ScgptSize:
@@ -126,9 +128,7 @@ class ScgptSettings:
         ValueError
             If the number is negative.
         """
-        if epochs < 0:
-            raise ValueError(f"epochs={epochs}: give 0 for the preset's or a number above it")
-        if not epochs:
+        if not number_or_preset("epochs", epochs):
             return self
         return replace(
             self,

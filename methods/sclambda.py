@@ -14,7 +14,7 @@ from methods.conditions import Condition, TaskKind
 from methods.gene_vectors import gene_vectors, summed_vector, vector_source
 from methods.moved_controls import moved_controls
 from methods.presets import NetworkConfig, configured
-from methods.training_cells import TrainingCells
+from methods.training_cells import TrainingCells, left_out
 from methods.validation import ValidationConditions
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScLambdaConfig(NetworkConfig):
-    """Settings; the defaults are those of the authors' code but for the last three.
+    """Settings; the defaults are those of the authors' code, but where a departure is named.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class ScLambda(Method):
     by_default = False
     presets: ClassVar[Mapping[str, ScLambdaConfig]] = {
         "default": ScLambdaConfig(),
-        "released": ScLambdaConfig(prediction="generate", patience=None),
+        "released": ScLambdaConfig(prediction="generate", patience=None, validation_cells=None),
     }
 
     def __init__(self, preset: str = "default", prediction: str = "", epochs: int = 0) -> None:
@@ -124,8 +124,14 @@ class ScLambda(Method):
         everything = TrainingCells.of(train)
         self._vectors = gene_vectors(everything, train.resources, n_components=self.config.n_components)
         known = set(self._vectors.index)
-        cells = everything.only(lambda condition: known.issuperset(condition.perturbations))
-        cells = cells.only(lambda condition: condition.cell_type in cells.control_means)
+        cells = everything.only(
+            lambda condition: known.issuperset(condition.perturbations),
+            that=f"whose genes all have vectors; there are vectors of {self._vectors.index[0]}, for one",
+        )
+        cells = cells.only(
+            lambda condition: condition.cell_type in cells.control_means, that="of a cell type that has control cells"
+        )
+        self._left_out = left_out(everything, cells)
         validation = ValidationConditions.of(cells)
         cell_types = {name: row for row, name in enumerate(cells.control_means)}
         type_of = np.array([cell_types[condition.cell_type] for condition in cells.conditions])
@@ -142,14 +148,12 @@ class ScLambda(Method):
             vectors=tensor([summed_vector(self._vectors, condition) for condition in cells.conditions]),
         )
         self._panel, self._centres, self._device = cells.panel, cells.control_means, device
-        controls = cells.control_cells(most=500)
+        controls = cells.control_cells(self.config.validation_cells)
 
         def score(network: ScLambdaNetwork) -> float:
-            means = [
-                self._move(network, controls[condition.cell_type], condition).mean(axis=0)
-                for condition in validation.conditions
-            ]
-            return validation.shift_correlation(np.array(means, dtype=np.float64))
+            # the authors move control cells here, however they predict in the end
+            move = partial(self._move, network, prediction="encode")
+            return validation.shift_correlation(validation.predicted(move, controls))
 
         with seeded(seed, device):
             trainer = ScLambdaTrainer(data, self.config, device)
@@ -158,17 +162,28 @@ class ScLambda(Method):
 
     def predict(self, query: Query, *, n_cells: int, seed: int) -> np.ndarray:
         """Control cells with the perturbation's vector added to their states: (n_cells, n_genes), log-normalised."""
-        move = partial(self._move, self._network)
+        move = partial(self._move, self._network, prediction=self.config.prediction)
         return moved_controls(self._panel, query, move, n_cells=n_cells, seed=seed, device=self._device)
 
-    def _move(self, network: ScLambdaNetwork, controls: np.ndarray, condition: Condition) -> np.ndarray:
+    def record(self) -> Mapping[str, object]:
+        """Training conditions that were not fitted on."""
+        return self._left_out
+
+    def _move(
+        self,
+        network: ScLambdaNetwork,
+        controls: np.ndarray,
+        condition: Condition,
+        *,
+        prediction: Literal["encode", "generate"],
+    ) -> np.ndarray:
         """Cells of a condition from control cells, both (n, g), genes sorted; slightly negative values can occur."""
         import torch
 
         vector = torch.from_numpy(summed_vector(self._vectors, condition)).to(self._device)
         centre = torch.from_numpy(self._centres[condition.cell_type].astype(np.float32)).to(self._device)
         with torch.no_grad():
-            if self.config.prediction == "generate":
+            if prediction == "generate":
                 state = torch.randn(len(controls), self.config.latent, device=self._device)
                 cells = network.decode(state, vector)
             else:

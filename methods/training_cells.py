@@ -113,13 +113,15 @@ class TrainingCells:
             held_out=train.adata.obs["validation"].to_numpy(dtype=bool)[rows],
         )
 
-    def only(self, keep: Callable[[Condition], bool]) -> TrainingCells:
+    def only(self, keep: Callable[[Condition], bool], *, that: str) -> TrainingCells:
         """The cells of the controls and of some other conditions.
 
         Parameters
         ----------
         keep
             Which of the other conditions.
+        that
+            What is true of those, for the message when there are none.
 
         Raises
         ------
@@ -131,7 +133,7 @@ class TrainingCells:
         if not any(condition.is_control for condition in conditions):
             raise Unsupported("there are no training control cells")
         if all(condition.is_control for condition in conditions):
-            raise Unsupported("no training condition is one that the method can read")
+            raise Unsupported(f"there is no training condition {that}")
         rows = np.flatnonzero(np.isin(self.condition_of, kept))
         return TrainingCells(
             panel=self.panel,
@@ -166,11 +168,17 @@ class TrainingCells:
             if condition.is_control
         }
 
-    def control_cells(self, most: int) -> Mapping[str, np.ndarray]:
-        """Cell type -> the first of its control cells, dense: (<= most, n_genes) float32."""
+    def control_cells(self, most: int | None) -> Mapping[str, np.ndarray]:
+        """Cell type -> the first of its control cells, or all, dense: (<= most, n_genes) float32."""
         rows = {
             condition.cell_type: np.flatnonzero(self.condition_of == index)[:most]
             for index, condition in enumerate(self.conditions)
             if condition.is_control
         }
         return {name: self.matrix[row].toarray().astype(np.float32, copy=False) for name, row in rows.items()}
+
+
+def left_out(everything: TrainingCells, fitted: TrainingCells) -> dict[str, object]:
+    """What a run's record says of the training conditions that a method cannot use."""
+    used = {condition.key for condition in fitted.conditions}
+    return {"conditions_left_out": sorted(c.key for c in everything.conditions if c.key not in used)}

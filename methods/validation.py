@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from methods.conditions import Condition
+from methods.moved_controls import Move
 from methods.training_cells import TrainingCells
 
 
@@ -61,6 +62,19 @@ class ValidationConditions:
         """Whether there are any."""
         return bool(self.conditions)
 
+    def predicted(self, move: Move, controls: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Mean profiles that a method predicts for them: (n, n_genes) float64.
+
+        Parameters
+        ----------
+        move
+            What the method does to control cells.
+        controls
+            Cell type -> control cells, (n, n_genes), genes sorted by name.
+        """
+        means = [move(controls[condition.cell_type], condition).mean(axis=0) for condition in self.conditions]
+        return np.array(means, dtype=np.float64)
+
     def shift_correlation(self, predicted: np.ndarray) -> float:
         """Pearson correlation of predicted and true shifts from control, mean over conditions.
 
@@ -76,6 +90,11 @@ class ValidationConditions:
         norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
         products = np.sum(one * other, axis=1)
         return float(np.mean(np.divide(products, norms, out=np.zeros_like(norms), where=norms > 0)))
+
+    def expression_correlation(self, predicted: np.ndarray) -> float:
+        """Pearson correlation of predicted and true mean profiles, mean over conditions."""
+        pairs = zip(predicted, self.means, strict=True)
+        return float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs]))
 
     def r_squared(self, predicted: np.ndarray) -> float:
         """Share of the variance over genes of the true mean profiles that is predicted, mean over conditions."""

@@ -182,8 +182,9 @@ class ChemCpaTrainer:
         )
         self._optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self._rest, config.clip)
-        nn.utils.clip_grad_norm_(self._doser, config.clip)
+        if config.clip is not None:
+            nn.utils.clip_grad_norm_(self._rest, config.clip)
+            nn.utils.clip_grad_norm_(self._doser, config.clip)
         self._optimiser.step()
         return likelihood.detach()
 

@@ -50,7 +50,8 @@ class GeneFusion(nn.Module):
     def __init__(self, view_widths: Sequence[int], settings: GrapeSettings) -> None:
         super().__init__()
         self.heads = nn.ModuleList(_ViewHead(width, settings) for width in view_widths)
-        self.fuse = _normed_mlp((settings.width * len(view_widths), settings.width, settings.width))
+        sizes = (settings.width * len(view_widths), settings.width, settings.width)
+        self.fuse = _normed_mlp(sizes, running_moments=settings.running_moments)
 
     def views(self, views: Sequence[Tensor]) -> list[Tensor]:
         """Each view brought to the same width: (n_genes, width) each."""
@@ -238,21 +239,21 @@ class PassNorm(nn.Module):
             running.mul_((1 - self.momentum) ** len(found)).add_(shares @ found)
 
 
-def _normed_mlp(sizes: tuple[int, ...]) -> nn.Sequential:
+def _normed_mlp(sizes: tuple[int, ...], *, running_moments: bool) -> nn.Sequential:
     """An MLP with batch norm after every layer, the last included.
 
-    The batch is always the whole panel, so its own moments are used when predicting too.
+    When predicting it normalises by running moments of the training passes, or by the batch's own.
     """
 
     def norm(width: int) -> nn.Module:
-        return nn.BatchNorm1d(width, track_running_stats=False)
+        return nn.BatchNorm1d(width, track_running_stats=running_moments)
 
     return nn.Sequential(mlp(sizes, norm=norm), norm(sizes[-1]))
 
 
 def projector(settings: GrapeSettings) -> nn.Sequential:
     """What a view passes through when it is aligned with the other; used in the alignment alone."""
-    return _normed_mlp((settings.width, settings.width, settings.projection_width))
+    return _normed_mlp((settings.width, settings.width, settings.projection_width), running_moments=False)
 
 
 def _cosines(vectors: Tensor) -> Tensor:

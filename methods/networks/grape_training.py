@@ -14,6 +14,7 @@ from methods.base import Progress
 from methods.grape_settings import GrapeSettings
 from methods.grape_views import Views
 from methods.networks.batches import DeviceCells, epoch
+from methods.networks.divergence import finite
 from methods.networks.grape import Grape, projector, similarity_graph
 from methods.networks.graph_attention import Knockouts
 from methods.networks.seeding import seeded
@@ -80,19 +81,23 @@ def batches_of_conditions(
 ) -> Iterator[np.ndarray]:
     """Batches of one pass over the cells, each with cells of few conditions: row numbers, (B,).
 
-    The shuffled cells of each condition are cut into groups of ``batch_size / n_conditions``; a batch is that many
-    random groups as hold ``batch_size`` cells.
+    The shuffled cells of each condition are cut into groups of nearly equal size, at most
+    ``batch_size / n_conditions``; a batch is ``n_conditions`` random groups.
     """
-    group_size = max(1, batch_size // n_conditions)
     shuffled = rng.permutation(condition_of.size)
     by_condition = shuffled[np.argsort(condition_of[shuffled], kind="stable")]
     sizes = np.bincount(condition_of)
-    within = np.arange(condition_of.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    first = np.flatnonzero(within % group_size == 0)
-    groups = np.split(by_condition, first[1:])
+    parts = np.split(by_condition, np.cumsum(sizes)[:-1])
+    n_groups = _groups(sizes, batch_size, n_conditions)
+    groups = [group for part, n in zip(parts, n_groups, strict=True) if n for group in np.array_split(part, n)]
     order = rng.permutation(len(groups))
     for start in range(0, len(order), n_conditions):
         yield np.concatenate([groups[number] for number in order[start : start + n_conditions]])
+
+
+def _groups(sizes: np.ndarray, batch_size: int, n_conditions: int) -> np.ndarray:
+    """Number of groups that each condition's cells are cut into."""
+    return -(-sizes // max(1, batch_size // n_conditions))
 
 
 class _Targets:
@@ -155,7 +160,9 @@ def _train(
     step, total = 0, _number_of_steps(targets, settings)
     last = 0.0 if settings.schedule == "linear" else 1.0
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, last, total_iters=total)
+    passes = 0
     while step < total:
+        passes += 1
         for rows in _epoch(targets, settings, np.random.default_rng([seed, step])):
             loss = _loss(network, views, *targets.batch(rows), targets, settings)
             optimiser.zero_grad()
@@ -163,14 +170,19 @@ def _train(
             optimiser.step()
             schedule.step()
             step += 1
-            if step % _REPORT_EVERY == 0:
-                progress(step, total, loss=loss.item())
+            if step % _REPORT_EVERY == 0 or step == total:
+                progress(step, total, loss=finite(loss.item(), passes, settings.learning_rate))
             if step == total:
                 break
 
 
 def _number_of_steps(targets: _Targets, settings: GrapeSettings) -> int:
-    return max(settings.least_steps, settings.epochs * math.ceil(targets.condition_of.size / settings.batch_size))
+    if settings.conditions_per_batch is None:
+        batches = math.ceil(targets.condition_of.size / settings.batch_size)
+    else:
+        groups = _groups(np.bincount(targets.condition_of), settings.batch_size, settings.conditions_per_batch)
+        batches = math.ceil(groups.sum() / settings.conditions_per_batch)
+    return max(settings.least_steps, settings.epochs * batches)
 
 
 def _epoch(targets: _Targets, settings: GrapeSettings, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -203,8 +203,16 @@ class GraphVciTrainer:
     def run(self, progress: Progress, validate: Callable[[GraphVciNetwork], float] | None) -> None:
         """Train; see :meth:`methods.networks.epochs.Epochs.run`."""
         config = self._config
+        every = config.decay_every or config.epochs + 1
+        schedule = torch.optim.lr_scheduler.StepLR(self._optimiser, every, config.decay)
+
+        def once() -> Tensor:
+            loss = self._epoch()
+            schedule.step()
+            return loss
+
         epochs = Epochs(config.epochs, config.validate_every, config.patience, config.learning_rate)
-        epochs.run(self.network, self._epoch, progress, validate)
+        epochs.run(self.network, once, progress, validate)
 
     def _epoch(self) -> Tensor:
         self._judge.load_state_dict(self.network.state_dict())

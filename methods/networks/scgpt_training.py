@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from methods.base import Progress
+from methods.conditions import Condition
 from methods.networks.batches import DeviceCells, epoch
+from methods.networks.divergence import finite
 from methods.networks.early_stopping import BestState
 from methods.networks.scgpt import PerturbationTransformer
 from methods.networks.seeding import seeded
@@ -41,6 +43,7 @@ class GeneTokens:
     """
 
     def __init__(self, genes: Sequence[str], checkpoint: ScgptCheckpoint | None) -> None:
+        self.unknown: list[str] = []
         self.padding_row: int | None = None
         self.kept: list[int | None] = [None] * len(genes)
         self.row_of = np.arange(len(genes))
@@ -52,6 +55,7 @@ class GeneTokens:
                 f"{checkpoint.folder}: none of the {len(genes)} genes of the panel, such as {genes[0]!r}, is in its "
                 "vocabulary; both must name genes by the same symbols"
             )
+        self.unknown = [gene for gene in genes if gene not in checkpoint.vocabulary]
         self.padding_row = 0
         self.kept = [checkpoint.padding_row, *(checkpoint.vocabulary[gene] for gene in known)]
         position = {gene: row for row, gene in enumerate(known, start=1)}
@@ -59,10 +63,12 @@ class GeneTokens:
 
 
 class FittedTransformer:
-    """A trained network and the tokens of the panel."""
+    """A trained network and the tokens of the panel; ``unknown`` are genes that the checkpoint has no token of."""
 
-    def __init__(self, network: PerturbationTransformer, tokens: Tensor, schedule: ScgptTraining) -> None:
-        self.network, self.tokens, self._schedule = network, tokens, schedule
+    def __init__(
+        self, network: PerturbationTransformer, tokens: Tensor, schedule: ScgptTraining, unknown: Sequence[str] = ()
+    ) -> None:
+        self.network, self.tokens, self._schedule, self.unknown = network, tokens, schedule, unknown
 
     @torch.no_grad()
     def predict(self, controls: np.ndarray, perturbed: Sequence[int]) -> np.ndarray:
@@ -112,7 +118,7 @@ def fit_transformer(
         if checkpoint is not None:
             load_weights(network, checkpoint, genes.kept)
         network.to(device)
-        fitted = FittedTransformer(network, torch.from_numpy(genes.row_of).to(device), schedule)
+        fitted = FittedTransformer(network, torch.from_numpy(genes.row_of).to(device), schedule, genes.unknown)
         partners = paired_controls(cells, seed, within_cell_type=settings.pair_within_cell_type)
         best = BestState(network, schedule.patience)
         pairs = _Pairs(cells, partners, validation.fitting, device)
@@ -120,6 +126,7 @@ def fit_transformer(
         n_steps = math.ceil(len(pairs.rows) / schedule.batch_size)
         for number in range(schedule.epochs):
             network.train()
+            losses = []
             for step, batch in enumerate(epoch(len(pairs.rows), schedule.batch_size, device), start=number * n_steps):
                 rate = schedule.learning_rate * schedule.decay**number * min(1.0, (step + 1) / max(1, schedule.warm_up))
                 for group in optimiser.param_groups:
@@ -129,8 +136,10 @@ def fit_transformer(
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(network.parameters(), schedule.gradient_norm)
                 optimiser.step()
+                losses.append(loss.detach())
                 if step % _REPORT_EVERY == 0:
                     progress(step + 1, schedule.epochs * n_steps, loss=loss.item())
+            finite(float(torch.stack(losses).mean()), number + 1, rate)
             if validation:
                 best.offer(_score(fitted, cells, validation, settings))
                 if best.exhausted:
@@ -215,21 +224,15 @@ def _score(
 ) -> float:
     """How well the mean profiles of the validation conditions are predicted; higher is better."""
     column = {gene: position for position, gene in enumerate(cells.panel.sorted_genes)}
-    controls = cells.control_cells(most=settings.validation_cells)
-    predicted = np.stack(
-        [
-            fitted.predict(
-                controls[condition.cell_type],
-                [column[gene] for gene in condition.perturbations],
-            ).mean(axis=0)
-            for condition in validation.conditions
-        ]
-    )
+
+    def move(controls: np.ndarray, condition: Condition) -> np.ndarray:
+        cells: np.ndarray = fitted.predict(controls, [column[gene] for gene in condition.perturbations])
+        return cells
+
+    predicted = validation.predicted(move, cells.control_cells(settings.validation_cells))
     if settings.selection == "r_squared":
         return validation.r_squared(predicted)
-    return float(
-        np.mean([np.corrcoef(one, other)[0, 1] for one, other in zip(predicted, validation.means, strict=True)])
-    )
+    return validation.expression_correlation(predicted)
 
 
 def _precision(name: Literal["float32", "bfloat16"], device: torch.device) -> torch.autocast:

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from network_scenes import ask, fitted, make_screen, shrunk
+from scipy.sparse import csr_matrix
 
 from methods.base import Unsupported
 from methods.chemcpa import ChemCpa, ChemCpaConfig
 from methods.conditions import TaskKind, treatment_condition
-from methods.networks.chemcpa import ChemCpaNetwork, Treatments
+from methods.networks.batches import DeviceCells
+from methods.networks.chemcpa import ChemCpaData, ChemCpaNetwork, ChemCpaTrainer, Treatments
 
 SMALL = {"hidden": 16, "latent": 8, "depth": 1, "epochs": 2, "batch_size": 64}
 KEYS = ("ctrl|s", "ctrl|t", "X@10|s", "X@100|s", "Y@10|s", "Y@100|s", "X@10|t", "Z@10|t")
@@ -47,6 +49,64 @@ def test_the_mean_passes_through_the_activation_and_the_variance_has_a_floor(act
     mean, variance = network(activation=activation).decode(10 * torch.randn(50, 4), treatment(drugged=True))
     assert bool((mean < 0).any()) == reaches_below_zero
     assert variance.min() >= 1e-6
+
+
+@pytest.fixture
+def trainer():
+    torch.manual_seed(0)
+    data = ChemCpaData(
+        cells=DeviceCells(csr_matrix(np.random.default_rng(0).random((40, 6), dtype=np.float32)), "cpu"),
+        condition_of=torch.arange(40) % 2,
+        treatments=Treatments(torch.eye(2, 3), torch.ones(2), torch.tensor([0.0, 1.0]), torch.tensor([0, 0])),
+        drug_class=torch.tensor([0, 1]),
+        n_drugs=2,
+        n_types=1,
+    )
+    return ChemCpaTrainer(data, ChemCpaConfig(hidden=8, latent=4, depth=1, adversary_steps=3, batch_size=10), "cpu")
+
+
+def parameters(module):
+    return [parameter.detach().clone() for parameter in module.parameters()]
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_every_so_many_batches_one_trains_the_adversaries_alone_and_the_others_the_autoencoder_alone(trainer):
+    moved = []
+    trainer._steps = 0
+    for name in ("_train_autoencoder", "_train_adversaries"):
+        train_on = getattr(trainer, name)
+
+        def watched(index, train_on=train_on):
+            before = parameters(trainer.network), parameters(trainer._drug_adversary)
+            result = train_on(index)
+            after = parameters(trainer.network), parameters(trainer._drug_adversary)
+            moved.append(tuple(not same(one, other) for one, other in zip(before, after, strict=True)))
+            return result
+
+        setattr(trainer, name, watched)
+    trainer._epoch()
+    assert moved == [(True, False), (True, False), (False, True), (True, False)]
+
+
+def test_adversaries_learn_the_drug_and_the_encoder_unlearns_it(trainer):
+    index = torch.arange(40)
+
+    def drug_loss():
+        with torch.no_grad():
+            basal = trainer.network.encoder(trainer._data.cells.rows(index))
+            return float(trainer._drug_adversary.loss(basal, trainer._data.drug_class[trainer._data.condition_of]))
+
+    start = drug_loss()
+    for _ in range(50):
+        trainer._train_adversaries(index)
+    learnt = drug_loss()
+    for _ in range(50):
+        trainer._train_autoencoder(index)
+    assert learnt < 0.8 * start
+    assert drug_loss() > learnt + 0.5
 
 
 def test_genes_are_refused():

@@ -18,6 +18,7 @@ from methods.gene_biotypes import is_non_coding
 from methods.grape import Grape
 from methods.grape_settings import GrapeSettings
 from methods.grape_views import make_views
+from methods.networks.divergence import TrainingDiverged
 from methods.networks.grape import BiotypeAttention, PassNorm, similarity_graph
 from methods.networks.grape_training import batches_of_conditions
 from methods.networks.graph_attention import Knockouts
@@ -146,6 +147,29 @@ def test_cells_come_once_an_epoch_in_batches_of_few_conditions():
     assert sorted(np.concatenate(batches)) == list(range(203))
     assert all(len(set(condition_of[batch])) <= 3 and len(batch) <= 24 for batch in batches)
     assert len({tuple(np.unique(condition_of[batch])) for batch in batches}) > 5
+
+
+def test_a_training_that_diverges_is_an_error():
+    with pytest.raises(TrainingDiverged, match="lower learning_rate"):
+        fitted(shrunk(Grape, **TINY, learning_rate=1e30), make_screen(SINGLES))
+
+
+def test_the_released_preset_normalises_its_predictions_by_running_moments():
+    released = replace(Grape.presets["released"], **TINY)
+    train = make_screen(SINGLES)
+    method = fitted(type("Released", (Grape,), {"presets": {"default": released}}), train)
+    norms = [
+        layer for layer in method._fitted._network.fusion.fuse.modules() if isinstance(layer, torch.nn.BatchNorm1d)
+    ]
+    assert len(norms) == 2
+    assert all(norm.running_mean.abs().sum() > 0 for norm in norms)
+    assert np.isfinite(method.predict(ask(train, "G0+G1"), n_cells=2, seed=0)).all()
+
+
+def test_the_groups_of_a_condition_have_nearly_equal_sizes():
+    # 17 and 9 cells in groups of at most 8: 6 + 6 + 5 and 5 + 4, not 8 + 8 + 1 and 8 + 1
+    batches = batches_of_conditions(np.repeat([0, 1], [17, 9]), 8, 1, np.random.default_rng(0))
+    assert sorted(map(len, batches)) == [4, 5, 5, 6, 6]
 
 
 def test_passes_are_normalised_one_after_the_other():

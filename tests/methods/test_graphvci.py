@@ -1,5 +1,6 @@
 """GraphVCI: the graph, the counterfactual term, what it refuses and how it is named."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -89,12 +90,35 @@ def test_an_unseen_gene_or_drug_is_refused_and_the_variant_predicts_it():
 
 
 def test_a_validation_condition_that_trains_a_column_of_its_own_is_fitted_on():
-    train = make_screen(("ctrl", "G0", "G1", "G2"), validation=("G2",))
-    looks = []
-    method = shrunk(GraphVci, **SMALL)()
-    method.fit(train, seed=0, device="cpu", progress=lambda step, *_, **__: looks.append(step))
-    assert looks == [1, 2, 3]
-    assert method.predict(ask(train, "G1+G2"), n_cells=3, seed=0).shape == (3, 24)
+    marked, unmarked = (make_screen(("ctrl", "G0", "G1", "G2"), validation=held) for held in (("G2",), ()))
+    one, other = (
+        fitted(shrunk(GraphVci, **SMALL), train).predict(ask(train, "G1+G2"), n_cells=3, seed=0)
+        for train in (marked, unmarked)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("decay_every", "factor"), [(2, 0.01), (None, 1.0)])
+def test_the_rate_is_multiplied_every_so_many_epochs(trainer, decay_every, factor):
+    config = GraphVciConfig(epochs=5, learning_rate=1e-3, decay_every=decay_every)
+    other = GraphVciTrainer(trainer._data, config, None, "cpu")
+    other.run(lambda *_, **__: None, None)
+    assert other._optimiser.param_groups[0]["lr"] == pytest.approx(1e-3 * factor)
+
+
+def test_the_release_trains_against_a_copy_of_the_network_that_is_frozen_for_an_epoch(trainer):
+    before = copy.deepcopy(trainer.network.state_dict())
+    trainer._epoch()
+    judged, after = trainer._judge.state_dict(), trainer.network.state_dict()
+    assert all(torch.equal(judged[name], before[name]) for name, _ in trainer.network.named_parameters())
+    assert not all(torch.equal(after[name], before[name]) for name, _ in trainer.network.named_parameters())
+
+
+def test_a_graph_of_other_names_than_the_panels_is_refused():
+    train = make_screen(("ctrl", "G0", "G1"))
+    edges = pd.DataFrame({"source": ["ENSG01"], "target": ["ENSG02"], "weight": 1.0})
+    with pytest.raises(Unsupported, match="name genes such as ENSG01, the panel such as G0"):
+        fitted(shrunk(GraphVci, **SMALL), replace(train, resources=Resources(gene_graphs={"mine": edges})))
 
 
 def test_the_gene_graph_that_was_supplied_takes_part():

@@ -18,6 +18,13 @@ def test_alike_drugs_have_alike_vectors_and_spelling_does_not_matter():
     assert np.linalg.norm(bits[0] - bits[2]) < np.linalg.norm(bits[0] - bits[3])
 
 
+def test_descriptors_are_finite_and_tell_drugs_apart():
+    vectors = molecule_vectors([ETHANOL, PROPANOL, BENZENE], Resources(), rdkit="descriptors")
+    assert vectors.shape[1] > 200
+    assert np.isfinite(vectors).all()
+    assert np.unique(vectors, axis=0).shape[0] == 3
+
+
 def test_the_users_vectors_are_used_where_supplied():
     own = pd.DataFrame(np.eye(2, dtype=np.float32), index=[ETHANOL, BENZENE])
     resources = Resources(drug_vectors=own)
@@ -47,7 +54,9 @@ def unimol(tmp_path, monkeypatch):
     (package / "__init__.py").write_text(
         "import numpy as np\n"
         "class UniMolRepr:\n"
+        "    loaded = 0\n"
         "    def __init__(self, **settings):\n"
+        "        UniMolRepr.loaded += 1\n"
         "        self.settings = settings\n"
         "    def get_repr(self, smiles):\n"
         "        assert self.settings['remove_hs'] is False\n"
@@ -67,6 +76,8 @@ def test_unimol_is_used_when_its_package_and_both_weight_files_are_here(unimol):
         (unimol / name).touch()
     assert molecule_source([drug], frozenset()) == "unimol"
     np.testing.assert_array_equal(molecule_vectors([ETHANOL, PROPANOL], Resources()), [[3.0] * 4, [4.0] * 4])
+    molecule_vectors([PROPANOL], Resources())
+    assert sys.modules["unimol_tools"].UniMolRepr.loaded == 1
     assert molecule_source([drug], {"drug_vectors"}) == ""
 
 

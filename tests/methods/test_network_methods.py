@@ -71,6 +71,19 @@ def predicted(case: Case, train: TrainingData, *, seed: int = 0, predict_seed: i
     return pd.DataFrame(cells, columns=train.genes)
 
 
+def relabelled_last_condition(train: TrainingData, key: str) -> TrainingData:
+    """The same screen, the cells of its last condition moved to a cell type without controls."""
+    adata = train.adata.copy()
+    obs = adata.obs.astype({"condition": str, "cell_type": str})
+    old = obs["condition"].iloc[-1]
+    cells = obs["condition"] == old
+    obs.loc[cells, "condition"], obs.loc[cells, "cell_type"] = key, key.partition("|")[2]
+    adata.obs = obs
+    conditions = {known: condition for known, condition in train.conditions.items() if known != old}
+    conditions[key] = replace(train.conditions[old], cell_type=key.partition("|")[2])
+    return replace(train, adata=adata, conditions=conditions)
+
+
 @every_method
 def test_the_seeds_decide_the_result_and_nothing_else_does(case):
     torch.manual_seed(1)
@@ -112,6 +125,22 @@ def test_a_handful_of_conditions_is_learnt_to_near_zero_error(name):
     train.adata.obs["validation"] = False
     method = fitted(shrunk(case.cls.__base__, **LEARNING[name]), train)
     assert relative_error(method, train, case.seen, case.modality) < 0.1
+
+
+@every_method
+def test_the_released_preset_is_fitted_and_predicts(case):
+    released = replace(case.cls.__base__.presets["released"], epochs=2, validate_every=1)
+    cls = type("Released", (case.cls.__base__,), {"presets": {"default": released}})
+    assert np.isfinite(predicted(replace(case, cls=cls), case.train)).all(axis=None)
+
+
+@every_method
+def test_the_record_names_the_conditions_that_were_left_out(case):
+    whole = fitted(case.cls, case.train)
+    assert whole.record() == {"conditions_left_out": []}
+    lonely = case.train.adata.obs["condition"].iloc[-1].partition("|")[0] + "|alone"
+    train = relabelled_last_condition(case.train, lonely)
+    assert fitted(case.cls, train).record() == {"conditions_left_out": [lonely]}
 
 
 @every_method

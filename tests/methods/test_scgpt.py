@@ -16,6 +16,7 @@ from scgpt_folder import SIZE, random_network, write_checkpoint
 from bench.tasks import open_task
 from methods.base import Resources, Unsupported
 from methods.conditions import TaskKind
+from methods.networks.divergence import TrainingDiverged
 from methods.networks.scgpt import PerturbationTransformer
 from methods.networks.scgpt_training import GeneTokens, paired_controls, sampled_genes
 from methods.scgpt import Scgpt
@@ -271,6 +272,30 @@ def test_the_best_epoch_on_validation_conditions_is_kept():
     train.adata.obs["validation"] = False
     last = fitted(shrunk(Scgpt, scratch_size=SMALL, scratch_training=diverging), train)
     assert relative_error(method, train, ["G4"]) < relative_error(last, train, ["G4"])
+
+
+def test_a_training_that_diverges_is_an_error():
+    train = make_screen(SINGLES, kind=TaskKind.UNSEEN_GENE, validation=("G4",))
+    wild = replace(QUICK, learning_rate=1e30)
+    with pytest.raises(TrainingDiverged, match="in epoch 1; lower learning_rate"):
+        fitted(shrunk(Scgpt, scratch_size=SMALL, scratch_training=wild), train)
+
+
+def test_the_released_preset_is_fitted_and_predicts():
+    released = replace(Scgpt.presets["released"], scratch_size=SMALL, scratch_training=QUICK)
+    method = type("Released", (Scgpt,), {"presets": {"default": released}})
+    assert np.isfinite(predicted(make_screen(SINGLES), method)).all(axis=None)
+
+
+def test_the_record_names_what_was_left_out(tmp_path):
+    train = make_screen((*SINGLES, "G99"))
+    write_checkpoint(tmp_path, train.genes[:20])
+    train = replace(train, resources=Resources(checkpoints={"scgpt": tmp_path}))
+    method = fitted(shrunk(Scgpt, fine_tuning=QUICK), train)
+    assert method.record() == {
+        "conditions_left_out": ["G99"],
+        "genes_without_token": sorted(train.genes[20:]),
+    }
 
 
 def test_where_pairs_are_asked_for_single_validation_genes_are_fitted_on():

@@ -1,12 +1,15 @@
 """scLAMBDA: its losses against formulas, what it refuses, and that it learns."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from network_scenes import ask, fitted, make_screen, shrunk, with_gene_vectors
 from scipy.sparse import csr_matrix
 
-from methods.base import Unsupported
+from methods.base import Resources, Unsupported
 from methods.conditions import TaskKind, parse_key
 from methods.networks.batches import DeviceCells
 from methods.networks.sclambda import MutualInformation, ScLambdaData, ScLambdaTrainer
@@ -35,6 +38,26 @@ def test_the_attack_moves_a_vector_by_a_share_of_its_length_and_leaves_controls_
     moved = trainer._attack(torch.rand(3, 6), vectors, torch.randn(3, 4)) - vectors
     assert torch.equal(moved[0], torch.zeros(5))
     assert moved[1:].abs().amax(dim=1).tolist() == pytest.approx((1e-3 * vectors[1:].norm(dim=1)).tolist(), rel=1e-3)
+
+
+def test_the_best_network_is_judged_on_moved_controls_even_where_cells_are_generated(monkeypatch):
+    used = []
+    move = ScLambda._move
+    monkeypatch.setattr(
+        ScLambda, "_move", lambda *a, prediction: used.append(prediction) or move(*a, prediction=prediction)
+    )
+    train = with_gene_vectors(make_screen(("ctrl", "G0", "G1", "G2"), validation=("G2",)))
+    method = fitted(shrunk(ScLambda, **SMALL, validate_every=2, prediction="generate"), train)
+    assert used == ["encode"] * 2
+    method.predict(ask(train, "G0+G1"), n_cells=3, seed=0)
+    assert used[2:] == ["generate"]
+
+
+def test_vectors_of_other_names_than_the_panels_are_refused():
+    train = make_screen(("ctrl", "G0", "G1"))
+    vectors = pd.DataFrame(np.eye(2, dtype=np.float32), index=["ENSG01", "ENSG02"])
+    with pytest.raises(Unsupported, match="whose genes all have vectors; there are vectors of ENSG01"):
+        fitted(shrunk(ScLambda, **SMALL), replace(train, resources=Resources(gene_vectors=vectors)))
 
 
 def test_the_attack_makes_the_reconstruction_worse(trainer):

@@ -59,16 +59,16 @@ def test_means_are_those_of_the_training_data(screen):
 
 
 def test_conditions_that_are_not_kept_lose_their_cells(screen):
-    cells = TrainingCells.of(screen(CELLS)).only(lambda condition: condition.key == "B")
+    cells = TrainingCells.of(screen(CELLS)).only(lambda condition: condition.key == "B", that="called B")
     assert [condition.key for condition in cells.conditions] == ["B", "ctrl"]
     assert cells.matrix.shape == (4, 3)
 
 
 def test_training_cells_need_controls_and_a_readable_condition(screen):
     with pytest.raises(Unsupported, match="no training control"):
-        TrainingCells.of(screen({"A": [[1.0]]})).only(lambda _: True)
+        TrainingCells.of(screen({"A": [[1.0]]})).only(lambda _: True, that="at all")
     with pytest.raises(Unsupported, match="no training condition"):
-        TrainingCells.of(screen(CELLS)).only(lambda _: False)
+        TrainingCells.of(screen(CELLS)).only(lambda _: False, that="that is never")
 
 
 def test_a_perfect_prediction_of_the_validation_means_scores_one_and_the_control_nothing(screen):

@@ -12,7 +12,7 @@ import numpy as np
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
 from methods.drug_table import INDEX, DoseScale, DrugTable, dose_share, told_apart_by
-from methods.molecules import RdkitVector, molecule_source
+from methods.molecules import molecule_source
 from methods.moved_controls import moved_controls
 from methods.presets import NetworkConfig, configured
 from methods.training_cells import TrainingCells, left_out
@@ -62,9 +62,6 @@ class ChemCpaConfig(NetworkConfig):
         does not stop; less is enough here and keeps a fit within minutes on a CPU.
     smallest_spread
         Descriptors that vary less over the training drugs are left out.
-    descriptors
-        Of RDKit, where there are no vectors of drugs and no Uni-Mol; see :func:`methods.molecules.molecule_vectors`.
-        DEPARTURE
     largest_score
         Standardised descriptors are clipped at so many standard deviations; ``None`` for not. Departure:
         authors standardise over all drugs, test drugs among them; over training drugs alone a new drug can
@@ -110,7 +107,6 @@ class ChemCpaConfig(NetworkConfig):
     validate_every: int = 2
     patience: int | None = 5
     smallest_spread: float = 0.01
-    descriptors: RdkitVector = "fingerprint"
     largest_score: float | None = 5.0
     activation: Literal["none", "relu"] = "none"
     dose: DoseScale = "log"
@@ -124,7 +120,8 @@ class ChemCpa(Method):
     Written from a description of https://github.com/theislab/chemCPA (commit 43e830e). Every cell is
     reconstructed from an encoding, which adversaries rid of drug and cell type, plus the latent of its
     drug, scaled by dose, plus that of its cell type; a condition is predicted by exchanging the drug of
-    control cells of the same cell type. The authors' transfer learning from bulk (LINCS) weights is left
+    control cells of the same cell type. Where no vectors of drugs are supplied these are all 2-D descriptors of RDKit;
+    the authors have the 200 that descriptastorus chooses. Their transfer learning from bulk (LINCS) weights is left
     out: the label says ``scratch``. The best network on
     the validation conditions is kept.
 
@@ -149,7 +146,6 @@ class ChemCpa(Method):
             validate_every=5,
             patience=10,
             validation_cells=None,
-            descriptors="descriptors",
             largest_score=None,
             activation="relu",
             control="vehicle",
@@ -199,7 +195,6 @@ class ChemCpa(Method):
             train.resources,
             smallest_spread=self.config.smallest_spread,
             largest_score=self.config.largest_score,
-            rdkit=self.config.descriptors,
         )
         self._types = {name: row for row, name in enumerate(cells.cell_types)}
         self._panel, self._device = cells.panel, device

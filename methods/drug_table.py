@@ -1,4 +1,4 @@
-"""Descriptors of a screen's drugs, standardised over the drugs of the training conditions."""
+"""Vectors of a screen's drugs, RDKit's descriptors unless supplied, standardised over the training drugs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from methods.base import Resources, Unsupported
 from methods.conditions import Condition
-from methods.molecules import RdkitVector, molecule_vectors
+from methods.molecules import molecule_vectors
 
 STRUCTURE = "structure"
 INDEX = "index"
@@ -46,8 +46,6 @@ class DrugTable:
         Bound on a standardised component; ``None`` for none.
     largest_dose
         In nM, over the training conditions; 0 where there are no doses.
-    rdkit
-        See :func:`methods.molecules.molecule_vectors`.
     """
 
     names: tuple[str, ...]
@@ -57,7 +55,6 @@ class DrugTable:
     spread: np.ndarray
     largest_score: float | None
     largest_dose: float
-    rdkit: RdkitVector
 
     @classmethod
     def of(
@@ -67,7 +64,6 @@ class DrugTable:
         *,
         smallest_spread: float,
         largest_score: float | None,
-        rdkit: RdkitVector,
     ) -> DrugTable:
         """Table of the drugs of the training conditions.
 
@@ -82,13 +78,13 @@ class DrugTable:
         dose = largest_dose(treated)
         if told_apart_by(treated) == INDEX:
             kept = np.arange(len(names))
-            return cls(names, None, kept, np.zeros(len(names)), np.ones(len(names)), largest_score, dose, rdkit)
-        raw = _finite(molecule_vectors([structures[name] for name in names], resources, rdkit=rdkit))
+            return cls(names, None, kept, np.zeros(len(names)), np.ones(len(names)), largest_score, dose)
+        raw = _finite(molecule_vectors([structures[name] for name in names], resources, rdkit="descriptors"))
         kept = np.flatnonzero(raw.std(axis=0) > smallest_spread)
         if kept.size == 0:
             raise Unsupported("the vectors of the training drugs do not differ")
         chosen = raw[:, kept]
-        return cls(names, resources, kept, chosen.mean(axis=0), chosen.std(axis=0), largest_score, dose, rdkit)
+        return cls(names, resources, kept, chosen.mean(axis=0), chosen.std(axis=0), largest_score, dose)
 
     @property
     def width(self) -> int:
@@ -113,7 +109,7 @@ class DrugTable:
             one_hot = np.zeros(self.width, dtype=np.float32)
             one_hot[self.names.index(condition.label)] = 1.0
             return one_hot
-        raw = _finite(molecule_vectors([condition.smiles], self.resources, rdkit=self.rdkit))[0, self.kept]
+        raw = _finite(molecule_vectors([condition.smiles], self.resources, rdkit="descriptors"))[0, self.kept]
         scores = (raw - self.centre) / self.spread
         if self.largest_score is not None:
             scores = np.clip(scores, -self.largest_score, self.largest_score)

@@ -335,7 +335,6 @@ class GraphVciEmb(_GraphVci):
             train.resources,
             smallest_spread=self.config.smallest_spread,
             largest_score=self.config.largest_score,
-            rdkit="fingerprint",
         )
         scale = np.float32(1 / np.sqrt(drugs.width))  # vectors of standard scores get a typical length of 1
         return lambda condition: (

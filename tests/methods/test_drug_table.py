@@ -19,7 +19,7 @@ VECTORS = Resources(
 
 
 def table(*conditions, resources=VECTORS, largest_score=5.0):
-    return DrugTable.of(conditions, resources, smallest_spread=0.01, largest_score=largest_score, rdkit="fingerprint")
+    return DrugTable.of(conditions, resources, smallest_spread=0.01, largest_score=largest_score)
 
 
 def test_descriptors_are_standardised_over_the_training_drugs_and_constant_ones_left_out():

@@ -22,6 +22,7 @@ from methods.chemcpa import ChemCpa
 from methods.conditions import Condition
 from methods.grape import Grape
 from methods.graphvci import GraphVci, GraphVciEmb
+from methods.scgpt import Scgpt
 from methods.sclambda import ScLambda
 from methods.shifts import Shifts
 
@@ -29,6 +30,7 @@ ON_DOUBLES = {
     "sclambda": shrunk(ScLambda, hidden=256, epochs=60, decay_every=60, patience=None),
     "graphvci": shrunk(GraphVci, epochs=100, patience=None),
     "graphvci-emb": shrunk(GraphVciEmb, epochs=100, patience=None),
+    "scgpt": Scgpt,
     "grape": shrunk(Grape, width=64, heads=2, output_width=32, least_steps=800),
 }
 SHALLOW = {"hidden": 64, "depth": 2, "drug_depth": 2, "patience": None}

@@ -20,7 +20,6 @@ from doloris.errors import UnknownPerturbation
 from doloris.features import condition_means, gene_features
 from doloris.graph import (
     GeneGraph,
-    as_released,
     build_graph,
     coexpression_pairs,
     extra_nodes,
@@ -29,6 +28,9 @@ from doloris.graph import (
     token_pairs,
 )
 from doloris.mask_model import CalibratedMaskModel, GraphMaskModel, MaskModel
+
+_CONTROLS = 2_000
+"""Control cells per cell type that log odds of expression are estimated from; more would add time alone."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,14 @@ class Parts:
             return
         if (condition.drug is None) != (vectors is None):
             raise UnknownPerturbation(f"{what}: the model was fitted on {'genes' if vectors is None else 'drugs'}")
-        if vectors is not None and condition.drug is not None and condition.drug >= len(vectors):
+        if vectors is not None and condition.drug is not None and not 0 <= condition.drug < len(vectors):
             raise UnknownPerturbation(f"{what}: no such row among {len(vectors)} drug vectors; add it first")
         if self.effects is not None and self.effects.knows(condition):
             return
-        missing = sorted(set(condition.genes) - set(self.nodes))
+        known, where = (self.nodes, "") if self.effects is None else (self.effects.entities, " nor in an edge list")
+        missing = sorted(set(condition.genes) - set(known))
         if missing:
-            raise UnknownPerturbation(
-                f"{what}: {', '.join(missing)} is neither measured nor trained nor in an edge list"
-            )
+            raise UnknownPerturbation(f"{what}: {', '.join(missing)} is neither measured nor trained{where}")
 
     def with_drugs(self, vectors: np.ndarray) -> Parts:
         """The same parts with further drugs: (n, d)."""
@@ -138,10 +139,11 @@ class Parts:
 
 
 def make_graph(cells: TrainingCells, priors: Priors, config: DolorisConfig, rng: np.random.Generator) -> GeneGraph:
-    """Gene graph of the training cells and the priors; no edges for a drug screen without a graph mask model."""
-    if cells.drug_vectors is not None and config.mask != "graph":
-        return build_graph(cells.genes, [])
+    """Gene graph of the training cells and the priors; no edges where no network looks at them."""
     nodes = (*cells.genes, *extra_nodes(cells))
+    encoded = cells.drug_vectors is None and config.perturbation_dropout < 1
+    if not encoded and config.mask != "graph":
+        return build_graph(nodes, [])
     pairs = [
         coexpression_pairs(
             cells, config.coexpression_threshold, config.coexpression_cells, config.coexpression_neighbours, rng
@@ -151,8 +153,7 @@ def make_graph(cells: TrainingCells, priors: Priors, config: DolorisConfig, rng:
         pairs.append(token_pairs(priors.token_embeddings, config.token_threshold))
     if priors.edges:
         pairs.append(named_pairs(priors.edges, nodes))
-    graph = build_graph(nodes, pairs)
-    return as_released(graph, len(cells.genes), priors) if config.node_order == "released" else graph
+    return build_graph(nodes, pairs)
 
 
 def make_features(cells: TrainingCells, graph: GeneGraph, config: DolorisConfig) -> Tensor:
@@ -182,11 +183,13 @@ def build_networks(
 
 
 def set_control_log_odds(mask: CalibratedMaskModel, cells: TrainingCells) -> None:
-    """Give the mask model the controls' log odds; a cell type without controls keeps zeros."""
+    """Give the mask model the log odds of controls, a random part of many; a cell type without controls keeps zeros."""
     base = mask.get_buffer("control_log_odds")
     for cell_type in np.unique(cells.cell_type[cells.control]):
         controls = cells.controls_of(int(cell_type))
-        on = torch.from_numpy(controls[:2000].toarray() > 0).to(base.device)
+        if controls.shape[0] > _CONTROLS:  # a random part: cells often lie in the order of their batches
+            controls = controls[np.random.default_rng(0).choice(controls.shape[0], _CONTROLS, replace=False)]
+        on = torch.from_numpy(controls.toarray() > 0).to(base.device)
         base[int(cell_type)] = ordinary_log_odds(on)
 
 

@@ -8,15 +8,17 @@ Section numbers refer to the specification of the released code, equations and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from doloris.errors import ConfigError
 from doloris.loss import Normalisation
-from doloris.schedule import Spacing
+from doloris.schedule import Spacing, linear_betas
 
 Norm = Literal["layer", "batch"]
+_WITHOUT_EFFECT = frozenset({"single_row"})
+"""Fields of saved configurations that decide nothing."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,8 @@ class DolorisConfig:
         ``two``, one for controls and one for treated cells (section 4), or ``one`` for both, told apart by the
         condition vector alone, so that errors of inversion and of sampling cancel.
     norm
-        ``batch`` as released or ``layer`` (section 9, item 2: batch norm erases the control condition).
-    single_row
-        What batch norm does with one row: ``duplicate`` it (section 9, item 3). Unused with layer norm.
+        ``batch`` as released, which doubles a lone row, or ``layer`` (section 9, items 2 and 3: batch norm erases the
+        control condition, and a lone row altogether).
     dropout
         Of every hidden layer (section 4).
     pair_rule
@@ -115,9 +116,9 @@ class DolorisConfig:
         before decoding, as one condition.
 
     unknown_genes
-        A gene that is neither measured, nor trained, nor in an edge list: ``refuse`` it (section 11: the release
-        raises), or predict what all perturbations ``shared`` (``effect="kernel"``: such a gene is like no other, which
-        leaves the first term of its kernel).
+        A gene that is neither measured nor trained nor, with ``effect="kernel"``, in an edge list: ``refuse`` it
+        (section 11: the release raises), or predict what all perturbations ``shared`` (``effect="kernel"``: such a gene
+        is like no other, which leaves the first term of its kernel).
 
     perturbation_dropout
         Probability that a training cell's genes or drug are hidden from the diffusion, which then learns what
@@ -133,7 +134,7 @@ class DolorisConfig:
     token_threshold
         Cosine of token embeddings from which two genes are linked (section 2).
     coexpression_neighbours
-        At most so many co-expression edges per gene, strongest first; ``None`` keeps all.
+        Keep a co-expression edge that is among either gene's so many strongest; ``None`` keeps all.
 
     learning_rate, weight_decay, batch_size, steps
         Of the diffusion (paper 4.2: 1e-3, 32, 10,000; section 5: 1e-4).
@@ -147,11 +148,13 @@ class DolorisConfig:
         Gradient of a decoder without rows in a batch: ``zero`` moves it by its momentum (section 11), ``none``
         leaves it alone.
     ema
-        Decay of the averaged weights used for sampling; ``None`` samples with the raw ones (section 5).
+        Decay of the averaged weights used for sampling; ``None`` samples with the raw ones (section 5). Not together
+        with ``early_stopping``, which looks at the raw ones.
     early_stopping
         Keep the weights, the untrained ones included, with the lowest loss on the validation conditions, looked
-        at so many times; where none is named, a tenth of the perturbed ones is drawn. ``None`` trains to the end,
-        on the validation conditions too.
+        at so many times; where none is named, a tenth of the perturbed ones is drawn. The networks do not train on
+        them, but predicted effects and gene features are made of all conditions, so they are not quite unseen.
+        ``None`` trains to the end, on the validation conditions too.
 
     mask
         ``graph``: the released network (section 6). ``calibrated``: log odds of the control, a cell's level of
@@ -165,7 +168,8 @@ class DolorisConfig:
         ``reference``: zero pattern of a real cell of the nearest training condition (A.11). ``source``: the
         source cell's own pattern, moved to the predicted probabilities. ``bernoulli``: independent (Eq. 23).
     mask_high, mask_low
-        Probabilities from which and up to which a gene is set on or off (A.11: .95 and .05).
+        Probabilities from which and up to which a gene is set on or off (A.11: .95 and .05), with
+        ``mask_sampling="reference"`` alone.
     mask_high_pair, mask_low_pair
         The same for two genes (section 7); ``None`` uses the ones above.
     reference_genes
@@ -173,7 +177,9 @@ class DolorisConfig:
     reference_controls
         Whether the control condition may be the reference (section 7, item 4).
     n_latents
-        Control cells inverted per cell type and reused over all conditions (A.4; section 7: 100).
+        At least so many control cells per cell type are inverted, for the latents that all conditions reuse (A.4;
+        section 7: 100) and for the figures of the latent: more where more cells are asked for, and never more than
+        there are.
     """
 
     name: str = "corrected"
@@ -202,7 +208,6 @@ class DolorisConfig:
 
     decoders: Literal["one", "two"] = "one"
     norm: Norm = "layer"
-    single_row: Literal["duplicate", "keep"] = "keep"
     dropout: float = 0.1
     pair_rule: Literal["sum_decoded", "sum_embedded"] = "sum_embedded"
 
@@ -259,10 +264,10 @@ class DolorisConfig:
         ConfigError
             If a field is unknown.
         """
-        unknown = sorted(set(value) - {f.name for f in fields(cls)})
+        content = {name: setting for name, setting in value.items() if name not in _WITHOUT_EFFECT}
+        unknown = sorted(set(content) - {f.name for f in fields(cls)})
         if unknown:
             raise ConfigError(f"unknown configuration fields {', '.join(unknown)}")
-        content = dict(value)
         return cls(**{**content, "widths": Widths(**content["widths"])} if "widths" in content else content)
 
 
@@ -310,7 +315,6 @@ def released(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
         control_information="added",
         loss_normalisation="batch",
         norm="batch",
-        single_row="duplicate",
         node_order="released",
         coexpression_threshold=0.5 if gene else 0.3,
         token_threshold=0.4 if gene else 0.3,
@@ -327,12 +331,12 @@ def released(kind: Literal["gene", "drug"] = "gene") -> DolorisConfig:
     )
 
 
-PRESETS: Mapping[str, Callable[[], DolorisConfig]] = {"paper": paper, "released": released, "corrected": corrected}
-"""Makers of the presets, by name."""
-
-
 def no_control_moments(config: DolorisConfig) -> DolorisConfig:
-    """Ablation "w/o mu_c, sigma_c" (4.5): the model is told nothing of the controls."""
+    """Ablation "w/o mu_c, sigma_c" (4.5): the model is not told the moments of the controls.
+
+    What is expected of clean cells comes from all training cells in their place. Masks and latents still start from
+    control cells.
+    """
     return replace(config, name=f"{config.name}-no-control-moments", control_moments=False)
 
 
@@ -368,6 +372,9 @@ def _check_ranges(config: DolorisConfig) -> None:
         raise ConfigError(f"mask_steps: {config.mask_steps} must be above 0; None trains all epochs")
     if config.sampling_steps > config.timesteps:
         raise ConfigError(f"sampling_steps: {config.sampling_steps} is more than timesteps = {config.timesteps}")
+    largest = float(linear_betas(config.timesteps)[-1])
+    if largest > 1:
+        raise ConfigError(f"timesteps: {config.timesteps} are too few: the last beta would be {largest:.3g}, above 1")
     if not 0 <= config.perturbation_dropout <= 1:
         raise ConfigError(f"perturbation_dropout: {config.perturbation_dropout!r} is not in [0, 1]")
     if not 0 <= config.dropout < 1:
@@ -394,11 +401,15 @@ def _check_combinations(config: DolorisConfig) -> None:
         raise ConfigError("skip='moments' and control_information='added' would count the controls twice")
     if config.perturbation_dropout == 1 and config.effect == "none":
         raise ConfigError("perturbation_dropout=1 and effect='none' leave no trace of the perturbation")
+    if config.perturbation_dropout == 1 and config.skip == "none" and config.mask == "none":
+        raise ConfigError("perturbation_dropout=1, skip='none' and mask='none' leave no trace of the perturbation")
     if config.unknown_genes == "shared" and config.effect == "none":
         raise ConfigError("unknown_genes='shared' needs effect='kernel', which knows what perturbations share")
     if config.mask == "calibrated" and config.effect == "none":
         raise ConfigError("mask='calibrated' re-weights a predicted effect; set effect='kernel'")
     if config.mask_sampling == "source" and config.mask == "graph":
         raise ConfigError("mask_sampling='source' needs the source cell's own probabilities: set mask='calibrated'")
+    if config.ema is not None and config.early_stopping is not None:
+        raise ConfigError("ema and early_stopping exclude each other: the weights kept would not be the averaged ones")
     if config.mask == "none" and config.values == "imputed":
         raise ConfigError("values='imputed' leaves no zeros, so a mask model is needed; set values='raw'")

@@ -12,20 +12,25 @@ from scipy.sparse import csr_matrix, issparse
 from doloris.errors import CellsError
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Perturbation:
     """What one group of cells received.
 
     Parameters
     ----------
     genes
-        Perturbed gene symbols; empty for controls and drugs.
+        Perturbed gene symbols, in any order; empty for controls and drugs.
     drug
         Row of the drug vectors; ``None`` for controls and genes.
     dose
         Dose of the drug in nM; 0 otherwise.
     cell_type
         Index of the cell type.
+
+    Raises
+    ------
+    CellsError
+        If genes are not a collection of distinct names, there are genes and a drug, or a number is out of range.
     """
 
     genes: tuple[str, ...] = ()
@@ -34,6 +39,14 @@ class Perturbation:
     cell_type: int = 0
 
     def __post_init__(self) -> None:
+        given: object = self.genes
+        if isinstance(given, str):
+            raise CellsError(f"genes {self.genes!r}: a tuple of symbols is needed, as in ({self.genes!r},)")
+        if len(set(self.genes)) != len(self.genes):
+            raise CellsError(f"genes {self.genes!r}: one gene is named twice")
+        object.__setattr__(self, "genes", tuple(sorted(self.genes)))  # two orders are one condition
+        if self.drug is not None and self.drug < 0:
+            raise CellsError(f"drug {self.drug!r} of {self!r} is not a row of the drug vectors")
         if self.genes and self.drug is not None:
             raise CellsError(f"a condition is of genes or of a drug, not of both: {self!r}")
         if not np.isfinite(self.dose) or self.dose < 0:
@@ -132,11 +145,23 @@ class Priors:
     token_rank
         Position of each gene in the token vocabulary, -1 for genes without a token: (n_genes,). Only the
         released node order needs it.
+
+    Raises
+    ------
+    CellsError
+        If an edge list is not a table of two columns.
     """
 
     edges: Mapping[str, np.ndarray] = field(default_factory=dict)
     token_embeddings: np.ndarray | None = None
     token_rank: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for source, edges in self.edges.items():
+            if np.ndim(edges) != 2 or np.shape(edges)[1] != 2:
+                raise CellsError(
+                    f"edge list {source!r}: shape {np.shape(edges)}; two columns of gene symbols are needed"
+                )
 
 
 def _check(cells: TrainingCells) -> None:

@@ -7,7 +7,6 @@ from torch import Tensor
 
 _NEWTON_STEPS = 12
 _ROUNDS = 6
-_CELLS = 2000
 
 
 def detection_offset(count: Tensor, log_odds: Tensor) -> Tensor:
@@ -38,9 +37,8 @@ def ordinary_log_odds(on: Tensor) -> Tensor:
     Parameters
     ----------
     on
-        (n_cells, G) bool; the first 2,000 cells are used.
+        (n_cells, G) bool.
     """
-    on = on[:_CELLS]
     seen = on.sum(dim=0).float()
     n_cells = on.shape[0]
     observed = (seen + 0.5) / (n_cells + 1.0)

@@ -2,12 +2,12 @@ r"""Closed-form prediction of a condition's effect from those of similar trainin
 
 The effect of a condition on every gene is one draw of a Gaussian process over conditions,
 
-.. math:: k(p, q) = \kappa\, n_p n_q + n_p n_q \sum_{a \in p, b \in q} (h\, s_{ab} + (1 - h)\, [a = b])\,
-    d(p, q)\, c(p, q),
+.. math:: k(p, q) = w_p w_q \Big(\kappa\, |p|\, |q|
+    + \sum_{a \in p, b \in q} (h\, s_{ab} + (1 - h)\, [a = b])\Big)\, d(p, q)\, c(p, q),
 
-with s the similarity of two genes or drugs, d of two doses, c of two cell types, n_p = 1 for one perturbation
-and ``pair_scale`` for two; the first term is what all perturbations share. The hyper-parameters are those
-with the smallest error on training conditions whose genes or drug are left out.
+with s the similarity of two genes or drugs, d of two doses, c of two cell types, |p| the number of genes (1 for a
+drug), w_p = 1 for one perturbation and ``pair_scale`` for more; the first term is what all perturbations share. The
+hyper-parameters are those with the smallest error on training conditions whose genes or drug are left out.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from doloris.config import DolorisConfig
 from doloris.data import Perturbation, Priors, TrainingCells
-from doloris.errors import UnknownPerturbation
+from doloris.errors import CellsError, UnknownPerturbation
 from doloris.moments import PRIOR_CELLS, ExpressedMoments
 from doloris.similarity import blend, drug_similarity, gene_similarities
 
@@ -31,6 +32,7 @@ _NOISE = (0.3, 1.0)
 _DOSE_LENGTH = (1.0, 3.0)
 _CELL_TYPE = (0.3, 0.6, 0.9)
 _OWN_MINIMUM = 3
+_FEW_CELLS = 10  # fewer tell too little of their own variance, and one nothing
 _SEARCHED = 1_000  # conditions that the kernel is chosen on: the time of a choice grows with their cube
 
 UnknownGenes = Literal["refuse", "shared"]
@@ -101,7 +103,7 @@ class EffectModel:
     solved
         :math:`(K + \text{noise})^{-1} Y`: (n_conditions, 2 n_genes), log odds beside values.
     own_effect
-        Mean change of a perturbed gene itself: log odds, value; NaN where too few are measured.
+        Median change of a perturbed gene itself: log odds, value; NaN where too few are measured.
     genes
         The panel.
     pair_scale
@@ -199,7 +201,8 @@ class TrainedEffects:
     observed
         Effects as observed.
     left_out
-        Effects as predicted without the conditions that share a gene or the drug.
+        Effects as predicted without the conditions that share a gene or the drug. Not quite out of sample: the kernel,
+        the median change of perturbed genes themselves and the mean change that hides it come from all conditions.
     """
 
     model: EffectModel
@@ -217,8 +220,7 @@ def fit_effects(
     own = _own(conditions, cells.genes)
     design = _Design(entities, trained, config.pair_scale)
     noise, signal = _noise(cells, conditions, changes)
-    visible = np.where(own, np.nan, changes)
-    visible = np.where(np.isnan(visible), np.nanmean(visible, axis=0), visible)
+    visible = _hide_own(changes, own)
 
     def inverse(kernel: Kernel, some: Sequence[Perturbation], share: np.ndarray) -> np.ndarray:
         matrix = design.kernel(some, some, blend(similarities, kernel.sources), kernel)
@@ -234,7 +236,7 @@ def fit_effects(
         return _left_out_error(inverse(kernel, searched, noise[rows] / signal), gram, blocks)
 
     kernel = _search(tuple(similarities), conditions, error)
-    observed = _hide_own(targets, own)
+    observed = _hide_own(targets, np.hstack([own, own]))
     precision = inverse(kernel, conditions, noise / signal)
     own_effect = _own_effect(targets, own)
     left_out = observed - _left_out_residuals(precision, observed, _left_out_blocks(conditions))
@@ -316,22 +318,40 @@ def _similarities(
         drugs = [int(name) for name in trained]
         entities = tuple(str(number) for number in range(len(cells.drug_vectors)))
         return entities, {"drug vectors": drug_similarity(cells.drug_vectors, drugs)}
+    for source, edges in priors.edges.items():
+        if not {*cells.genes, *trained}.intersection(edges.ravel().tolist()):
+            raise CellsError(
+                f"edge list {source!r}: names no gene that is measured or trained; "
+                "check that it names genes by the panel's symbols"
+            )
     named = {gene for edges in priors.edges.values() for gene in np.unique(edges).tolist()}
     entities = (*cells.genes, *sorted((named | set(trained)) - set(cells.genes)))
     return entities, gene_similarities(cells, priors, entities, trained)
 
 
 def _noise(cells: TrainingCells, conditions: Sequence[Perturbation], changes: np.ndarray) -> tuple[np.ndarray, float]:
-    """Sampling variance of each condition's mean profile, averaged over genes; variance between conditions."""
+    """Sampling variance of each condition's mean profile, averaged over genes; variance between conditions.
+
+    A condition of few cells is taken to vary as the cells of all conditions do, controls included.
+    """
     number = {condition: position for position, condition in enumerate(cells.conditions)}
+    sizes = np.bincount(cells.labels).tolist()
+    variances = [_variance(cells.cells_of(position)) for position in range(len(sizes))]
+    pooled = float(np.dot(sizes, variances)) / max(cells.n_cells - len(sizes), 1)
     noise = np.empty(len(conditions))
     for row, condition in enumerate(conditions):
-        block = cells.cells_of(number[condition])
-        mean = np.asarray(block.mean(axis=0)).ravel()
-        squares = np.asarray(block.multiply(block).mean(axis=0)).ravel()
-        noise[row] = (squares - mean**2).mean() / block.shape[0]
+        n = sizes[number[condition]]
+        noise[row] = (pooled if n < _FEW_CELLS else variances[number[condition]]) / n
     total = float(np.square(changes - changes.mean(axis=0)).mean()) if len(conditions) > 1 else float(noise.mean())
     return noise, max(total - float(noise.mean()), 0.1 * total, 1e-8)
+
+
+def _variance(block: csr_matrix) -> np.floating:
+    """Variance of the cells of a condition, averaged over genes."""
+    mean = np.asarray(block.mean(axis=0)).ravel()
+    squares = np.asarray(block.multiply(block).mean(axis=0)).ravel()
+    variance: np.floating = (squares - mean**2).mean()
+    return variance
 
 
 def _searched(conditions: Sequence[Perturbation], trained: tuple[str, ...]) -> np.ndarray:
@@ -417,11 +437,10 @@ def _own(conditions: Sequence[Perturbation], genes: tuple[str, ...]) -> np.ndarr
     return own
 
 
-def _hide_own(targets: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Replace each perturbed gene's own change by that gene's mean change elsewhere: it tells nothing of others."""
-    both = np.concatenate([own, own], axis=1)
-    elsewhere = np.where(both, 0.0, targets).sum(axis=0) / np.maximum((~both).sum(axis=0), 1)
-    return np.where(both, elsewhere, targets)
+def _hide_own(changes: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Replace each perturbed gene's own change, which tells nothing of others, by its mean change elsewhere, or 0."""
+    elsewhere = np.where(own, 0.0, changes).sum(axis=0) / np.maximum((~own).sum(axis=0), 1)
+    return np.where(own, elsewhere, changes)
 
 
 def _own_effect(targets: np.ndarray, own: np.ndarray) -> np.ndarray:

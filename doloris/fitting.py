@@ -25,6 +25,7 @@ from doloris.data import Perturbation, Priors, TrainingCells
 from doloris.detection import detection_offset
 from doloris.effects import Effects, fit_effects
 from doloris.errors import CellsError
+from doloris.graph import as_released
 from doloris.mask_model import CalibratedMaskModel
 from doloris.mask_training import MaskObjective
 from doloris.moments import control_moments, expressed_moments, pooled_expressed_moments, pooled_moments
@@ -70,7 +71,9 @@ class _Fitting:
         self.generator = torch.Generator(device).manual_seed(seed)
         graph = make_graph(cells, priors, config, np.random.default_rng(seed))
         drugs = None if cells.drug_vectors is None else torch.from_numpy(cells.drug_vectors.astype(np.float32))
-        features, edges = make_features(cells, graph, config), torch.from_numpy(graph.edges)
+        features = make_features(cells, graph, config)  # of the genes that edges name, however edges are numbered
+        numbered = as_released(graph, priors) if config.node_order == "released" else graph
+        edges = torch.from_numpy(numbered.edges)
         denoiser, space, mask = build_networks(cells.genes, cells.n_cell_types, features, edges, drugs, config)
         expressed = expressed_moments(cells)
         if config.control_moments:
@@ -188,7 +191,13 @@ class _Fitting:
         )
         steps = max(1, round(config.mask_epochs * len(treated) / config.batch_size))
         steps = min(steps, config.mask_steps or steps)
-        plan = Plan(steps, config.mask_learning_rate, config.mask_weight_decay, same_shapes=self.parts.mask.same_shapes)
+        plan = Plan(
+            steps,
+            config.mask_learning_rate,
+            config.mask_weight_decay,
+            same_shapes=self.parts.mask.same_shapes,
+            rate_setting="mask_learning_rate",
+        )
         return Trainer(self.parts.mask, plan, _of(objective.draw, treated), self.generator)
 
     def _diffusion_trainer(self, fitting: np.ndarray, validation: np.ndarray) -> Trainer:

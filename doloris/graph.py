@@ -39,7 +39,7 @@ def coexpression(values: np.ndarray) -> np.ndarray:
 
 
 def similar_pairs(similarity: np.ndarray, threshold: float, neighbours: int | None) -> np.ndarray:
-    """Pairs above a threshold, (m, 2) with first < second; ``neighbours`` keeps each gene's strongest."""
+    """Pairs above a threshold, (m, 2) with first < second; ``neighbours`` keeps those among either's strongest."""
     keep = similarity > threshold
     if neighbours is not None and neighbours < similarity.shape[0]:
         order = np.argpartition(-similarity, neighbours - 1, axis=1)[:, :neighbours]
@@ -77,13 +77,11 @@ def named_pairs(lists: Mapping[str, np.ndarray], nodes: Sequence[str]) -> np.nda
     Raises
     ------
     CellsError
-        If a list is not a table of two columns, or has no edge between two nodes.
+        If a list has no edge between two nodes.
     """
     index = {name: position for position, name in enumerate(nodes)}
     found: list[tuple[int, int]] = []
     for source, edges in lists.items():
-        if np.ndim(edges) != 2 or np.shape(edges)[1] != 2:
-            raise CellsError(f"edge list {source!r}: shape {np.shape(edges)}; two columns of gene symbols are needed")
         inside = [(index[a], index[b]) for a, b in edges.tolist() if a in index and b in index and a != b]
         if not inside:
             raise CellsError(
@@ -108,35 +106,30 @@ def extra_nodes(cells: TrainingCells) -> tuple[str, ...]:
     return tuple(sorted(perturbed - set(cells.genes)))
 
 
-def released_numbering(n_panel: int, priors: Priors) -> np.ndarray:
-    """Number that the release gives each panel gene: (n_panel,).
+def released_numbering(graph: GeneGraph, priors: Priors) -> np.ndarray:
+    """Number that the release gives each node: (n_nodes,).
 
-    Genes of the token vocabulary come first, in vocabulary order; then the others in panel order. Edges
-    are written with these numbers while features and perturbed genes keep panel numbers (section 9, item 1).
-    Without tokens the release could not run; the numbering is then the order of first appearance in the
-    edge list (section 11), see :func:`as_released`.
+    Genes of the token vocabulary come first, in vocabulary order; then the others in the order of their first
+    appearance in the edge list, which holds a self loop of every node (sections 2 and 11).
     """
-    if priors.token_rank is None:
-        return np.arange(n_panel)
-    rank = priors.token_rank.astype(np.float64)
-    rank = np.where(rank < 0, np.inf, rank)
-    order = np.lexsort((np.arange(n_panel), rank))
-    number = np.empty(n_panel, dtype=np.int64)
-    number[order] = np.arange(n_panel)
+    n_nodes = len(graph.nodes)
+    upper = graph.edges[:, graph.edges[0] < graph.edges[1]]
+    loops = np.tile(np.arange(n_nodes), (2, 1))
+    seen = np.unique(np.hstack([upper, loops]).T, axis=0).ravel()
+    rank = np.zeros(0) if priors.token_rank is None else priors.token_rank
+    ranked = np.argsort(rank, kind="stable")[(rank < 0).sum() :]
+    order = list(dict.fromkeys([*ranked.tolist(), *seen.tolist()]))
+    number = np.empty(n_nodes, dtype=np.int64)
+    number[order] = np.arange(n_nodes)
     return number
 
 
-def as_released(graph: GeneGraph, n_panel: int, priors: Priors) -> GeneGraph:
-    """The graph with its edges renumbered as the release numbers them; features stay in panel order."""
-    number = np.arange(len(graph.nodes))
-    if priors.token_rank is not None:
-        number[:n_panel] = released_numbering(n_panel, priors)
-    else:
-        upper = graph.edges[:, graph.edges[0] < graph.edges[1]]
-        seen = list(dict.fromkeys(upper.T.ravel().tolist()))
-        isolated = [node for node in range(len(graph.nodes)) if node not in set(seen)]
-        number[np.array(seen + isolated, dtype=np.int64)] = np.arange(len(graph.nodes))
-    renumbered = number[graph.edges]
+def as_released(graph: GeneGraph, priors: Priors) -> GeneGraph:
+    """The graph with its edges renumbered as the release numbers them.
+
+    Features and perturbed genes keep their numbers, so edges join other genes than they name (section 9, item 1).
+    """
+    renumbered = released_numbering(graph, priors)[graph.edges]
     order = np.lexsort((renumbered[1], renumbered[0]))
     return GeneGraph(graph.nodes, np.ascontiguousarray(renumbered[:, order]))
 

@@ -80,6 +80,8 @@ class Doloris:
         DolorisError
             If cells and priors do not fit together, the loss diverges, or the checkpoint is another run's.
         """
+        if checkpoint_every < 1:
+            raise ConfigError(f"checkpoint_every: {checkpoint_every} must be at least 1")
         _check_priors(cells, priors)
         cells = replace(cells, values=self._enter(cells.values))
         self._device = torch.device(device)
@@ -133,7 +135,8 @@ class Doloris:
         UnknownPerturbation
             If the model has no representation for a condition.
         CellsError
-            If a cell type has no control cells to start from, or they have another panel.
+            If a cell type has no control cells to start from, they have another panel, or a value of theirs is
+            negative or not finite.
         NotFitted
             If there is nothing to sample from.
 
@@ -226,7 +229,7 @@ class Doloris:
         return self._parts
 
     def save(self, path: Path | str) -> None:
-        """Write the model into a folder (``model.safetensors``, ``model.json``)."""
+        """Write the model into a folder (``model.safetensors``, ``model.json``), whose other files stay."""
         save_parts(self.parts, self.config, Path(path))
 
     @classmethod
@@ -253,7 +256,13 @@ class Doloris:
                 f"controls of cell type {condition.cell_type}: {cells.shape[1]} genes, "
                 f"the model has {len(self.parts.genes)}"
             )
-        return self._enter(csr_matrix(cells))
+        cells = csr_matrix(cells)
+        if not np.isfinite(cells.data).all() or (cells.data < 0).any():
+            raise CellsError(
+                f"controls of cell type {condition.cell_type}: negative or not finite; "
+                "log1p of normalised counts is needed"
+            )
+        return self._enter(cells)
 
     def _enter(self, cells: csr_matrix) -> csr_matrix:
         return cells.log1p() if self.config.log1p_again else cells

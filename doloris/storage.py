@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -26,7 +26,11 @@ _EFFECT_ARRAYS = ("similarity", "solved", "own_effect")
 
 
 def save_parts(parts: Parts, config: DolorisConfig, path: Path) -> None:
-    """Write ``path/model.safetensors`` and ``path/model.json``; an existing folder is replaced at once."""
+    """Write ``path/model.safetensors`` and ``path/model.json``; other files of the folder stay as they are.
+
+    Each file is replaced at once, after both are written. The weights name the JSON they belong to, so that a pair of
+    two models, left by a crash between the two, is not taken for one.
+    """
     content: dict[str, Any] = {
         "format": FORMAT,
         "config": config.to_json(),
@@ -57,18 +61,18 @@ def save_parts(parts: Parts, config: DolorisConfig, path: Path) -> None:
         tensors |= {f"reference.{name}": getattr(reference, name) for name in ("patterns", "labels", "frequencies")}
         content["reference"] = [asdict(condition) for condition in reference.conditions]
 
-    partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    text = json.dumps(content)
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    path.mkdir(parents=True, exist_ok=True)
+    weights, description = path / ".model.safetensors.partial", path / ".model.json.partial"
     try:
-        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        save_file(plain, partial / "model.safetensors")
-        (partial / "model.json").write_text(json.dumps(content), encoding="utf-8")
-        if path.exists():
-            shutil.rmtree(path)
-        partial.replace(path)
+        save_file(plain, weights, {"description": _fingerprint(text)})
+        description.write_text(text, encoding="utf-8")
+        weights.replace(path / "model.safetensors")
+        description.replace(path / "model.json")
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        weights.unlink(missing_ok=True)
+        description.unlink(missing_ok=True)
 
 
 def load_parts(path: Path, device: torch.device) -> tuple[Parts, DolorisConfig]:
@@ -77,19 +81,28 @@ def load_parts(path: Path, device: torch.device) -> tuple[Parts, DolorisConfig]:
     Raises
     ------
     CheckpointError
-        If a file is missing, damaged or of another format.
+        If a file is missing, damaged or of another format, or the two are of different models.
     """
     try:
-        content = json.loads((path / "model.json").read_text(encoding="utf-8"))
+        text = (path / "model.json").read_text(encoding="utf-8")
+        content = json.loads(text)
         tensors = load_file(path / "model.safetensors")
+        with safe_open(path / "model.safetensors", framework="pt") as file:
+            header = file.metadata() or {}
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{path}: not a saved Doloris model ({error})") from error
     if content.get("format") != FORMAT:
         raise CheckpointError(f"{path}: format {content.get('format')!r}, this version reads {FORMAT}")
+    if header.get("description", _fingerprint(text)) != _fingerprint(text):
+        raise CheckpointError(f"{path}: model.json and model.safetensors are of two models; save the model again")
     try:
         return _parts_of(content, tensors, device)
     except (KeyError, RuntimeError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{path}: model.json and model.safetensors do not fit together ({error})") from error
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _parts_of(content: dict[str, Any], tensors: dict[str, Tensor], device: torch.device) -> tuple[Parts, DolorisConfig]:

@@ -29,6 +29,8 @@ class Plan:
         How often the validation loss is looked at; 0 for never.
     same_shapes
         Whether all steps compute with the same shapes, so that a GPU can record one and replay it.
+    rate_setting
+        Name of the setting that ``learning_rate`` comes from, for messages.
     """
 
     steps: int
@@ -41,6 +43,7 @@ class Plan:
     ema: float | None = None
     looks: int = 0
     same_shapes: bool = False
+    rate_setting: str = "learning_rate"
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
@@ -109,7 +112,7 @@ class Trainer:
                 mean = float(torch.stack(recent).mean())
                 if not mean < float("inf"):
                     raise DolorisError(
-                        f"the training loss is {mean} after {self.step} steps; lower learning_rate "
+                        f"the training loss is {mean} after {self.step} steps; lower {self.plan.rate_setting} "
                         f"(now {self.plan.learning_rate:g})"
                     )
                 recent.clear()

@@ -96,7 +96,7 @@ class _DolorisMethod(Method):
         from methods.doloris_cells import doloris_cells
 
         self._cells: DolorisCells = doloris_cells(train)
-        config = self._config(self._cells)
+        config = self._config(self._cells, train.kind)
         self._model = Doloris(config).fit(
             self._cells.training, self._cells.priors, seed=seed, device=device, progress=progress
         )
@@ -195,7 +195,7 @@ class _DolorisMethod(Method):
             self._intra_distance.update(zip(keys, map(intra_distance, cells), strict=True))
         return cells
 
-    def _config(self, cells: DolorisCells) -> DolorisConfig:
+    def _config(self, cells: DolorisCells, task: TaskKind) -> DolorisConfig:
         from dataclasses import replace
 
         from doloris import corrected, no_control_moments, no_latent, no_mask, paper, released, small
@@ -204,6 +204,9 @@ class _DolorisMethod(Method):
         config = (
             corrected() if self.preset == "corrected" else {"paper": paper, "released": released}[self.preset](kind)
         )
+        if self.preset == "released" and task is TaskKind.OOD_DRUG:
+            # on unseen drugs the release sets others than on unseen doses and cell types (section 7)
+            config = replace(config, mask_high=0.95, mask_low=0.05)
         entries = cells.training.n_cells * len(cells.training.genes)
         if self.size == "small" or (self.size == "auto" and entries < LARGE):
             config = small(config)

@@ -7,7 +7,7 @@ import pytest
 from doloris_scenes import GENES, drug_screen, module_effect, screen, tiny
 
 from doloris import Perturbation, Priors, TrainingCells
-from doloris.effects import _left_out_error, _left_out_residuals, _searched, fit_effects, observed_effects
+from doloris.effects import _left_out_error, _left_out_residuals, _noise, _searched, fit_effects, observed_effects
 from doloris.errors import UnknownPerturbation
 from doloris.moments import expressed_moments
 
@@ -80,6 +80,24 @@ def test_a_gene_nobody_knows_has_what_all_perturbations_share(cells):
     untrained = common_alone.predict([Perturbation(genes=("G20",))]).value[0]
     elsewhere = np.arange(len(GENES)) != 20
     np.testing.assert_allclose(unknown[elsewhere], untrained[elsewhere], atol=1e-6)
+
+
+def test_one_perturbed_condition_of_a_measured_gene_is_enough():
+    lone = screen(perturbed=(0,))
+    predicted = effects_of(lone).predict([Perturbation(genes=("G0",)), Perturbation(genes=("G3",))])
+    assert np.isfinite(predicted.value).all()
+    assert predicted.log_odds[0][3] < 0  # of the module that it lowers
+
+
+def test_a_condition_of_few_cells_is_as_noisy_as_cells_in_general(cells):
+    kept = np.flatnonzero((cells.labels != 1) | (np.cumsum(cells.labels == 1) == 1))
+    few = replace(cells, values=cells.values[kept], labels=cells.labels[kept])
+    conditions, _, changes = observed_effects(few, expressed_moments(few))
+    noise, _ = _noise(few, conditions, changes)
+    assert noise[0] == pytest.approx(100 * noise[1:].mean(), rel=0.15)
+    for row, condition in enumerate(conditions[1:], start=1):
+        block = few.cells_of(few.conditions.index(condition)).toarray()
+        assert noise[row] == pytest.approx(block.var(axis=0).mean() / 100, rel=1e-4)
 
 
 def test_effects_do_not_depend_on_gene_order(cells):

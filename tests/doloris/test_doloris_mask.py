@@ -7,8 +7,10 @@ import pytest
 import torch
 from doloris_scenes import GENES, controls, draw, module_effect, rates, screen, tiny
 
-from doloris import Doloris, Perturbation, paper
+from doloris import Doloris, Perturbation, TrainingCells, paper
+from doloris.assembly import set_control_log_odds
 from doloris.detection import detection_offset, ordinary_log_odds
+from doloris.mask_model import CalibratedMaskModel
 from doloris.mask_sampling import (
     apply_thresholds,
     independent_patterns,
@@ -36,6 +38,18 @@ def test_log_odds_of_ordinary_cells_are_recovered_from_cells_of_unequal_detectio
     on = torch.rand(2000, 60, generator=generator()) < torch.sigmoid(truth + level)
     error = ordinary_log_odds(on) - truth
     assert error.abs().max() < 0.3
+
+
+def test_log_odds_of_many_controls_come_from_a_random_part_of_them(monkeypatch):
+    monkeypatch.setattr("doloris.assembly._CONTROLS", 400)
+    rng = np.random.default_rng(0)
+    share = np.repeat([0.9, 0.1], 1_000)[:, None]  # two batches, one behind the other
+    values = (rng.random((2_000, 3)) < share).astype(np.float32)
+    conditions = (Perturbation(), Perturbation(genes=("A",)))
+    cells = TrainingCells(np.vstack([values, values[:1]]), ("A", "B", "C"), conditions, np.repeat([0, 1], [2_000, 1]))
+    mask = CalibratedMaskModel(torch.zeros(1, 3))
+    set_control_log_odds(mask, cells)
+    assert mask.control_log_odds.abs().max() < 1.0
 
 
 def test_the_reference_is_the_condition_with_the_closest_frequencies():
@@ -71,8 +85,8 @@ def test_moved_patterns_have_the_target_probabilities():
 
 
 def coactivation_error(patterns, truth):
-    """Mean absolute difference of the correlations between genes."""
-    ours, theirs = (torch.corrcoef(values.float().T) for values in (patterns, truth))
+    """Mean absolute difference of the correlations between genes; a gene that thresholds fix has none."""
+    ours, theirs = (torch.corrcoef(values.float().T).nan_to_num() for values in (patterns, truth))
     return (ours - theirs).abs().mean().item()
 
 
@@ -86,6 +100,19 @@ def test_moving_the_source_patterns_keeps_coactivation_that_independent_draws_lo
     moved = moved_patterns(source, before.expand_as(source), after.expand_as(source), generator())
     independent = independent_patterns(after.expand_as(source), generator())
     assert coactivation_error(moved[:, kept], truth[:, kept]) < 0.6 * coactivation_error(
+        independent[:, kept], truth[:, kept]
+    )
+
+
+def test_patterns_of_the_reference_keep_coactivation_that_independent_draws_lose():
+    rng = np.random.default_rng(0)
+    rate = rates(rng) * 0.5
+    truth, reference = (torch.from_numpy(draw(rng, rate, 3000, module_effect(gene)) > 0) for gene in (0, 3))
+    kept = [gene for gene in range(len(GENES)) if gene not in (0, 3)]
+    after = truth.float().mean(dim=0)
+    patterns = apply_thresholds(reference_patterns(reference, 3000, generator()), after, 0.95, 0.05)
+    independent = independent_patterns(after.expand(3000, -1), generator())
+    assert coactivation_error(patterns[:, kept], truth[:, kept]) < 0.6 * coactivation_error(
         independent[:, kept], truth[:, kept]
     )
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,7 +97,7 @@ def test_a_conditions_cells_do_not_depend_on_what_else_is_asked_for(cells, fitte
     np.testing.assert_allclose(sampled(fitted, cells, ASKED[1:])[0], sampled(fitted, cells)[1], rtol=1e-5, atol=1e-5)
 
 
-def test_sampling_after_training_does_not_depend_on_the_order_of_cells_in_a_dense_or_sparse_control(cells, fitted):
+def test_dense_and_sparse_controls_give_the_same_cells(cells, fitted):
     sparse = {kind: csr_matrix(values) for kind, values in controls(cells).items()}
     np.testing.assert_array_equal(np.stack(fitted.sample(ASKED, sparse, n_cells=12, seed=3)), sampled(fitted, cells))
 
@@ -107,6 +109,37 @@ def test_a_saved_model_gives_the_same_cells(cells, tmp_path, name):
     loaded = Doloris.load(tmp_path / "model")
     assert loaded.config == model.config
     np.testing.assert_array_equal(sampled(loaded, cells), sampled(model, cells))
+
+
+def test_saving_into_a_folder_leaves_its_other_files(fitted, tmp_path):
+    (tmp_path / "notes.txt").write_text("keep me")
+    for _ in range(2):
+        fitted.save(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"model.json", "model.safetensors", "notes.txt"}
+    assert (tmp_path / "notes.txt").read_text() == "keep me"
+
+
+def test_a_save_that_fails_leaves_the_model_that_was_there(cells, fitted, tmp_path, monkeypatch):
+    fitted.save(tmp_path)
+    other = Doloris(tiny(paper(), steps=1)).fit(cells, seed=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", raise_full_disk)
+        with pytest.raises(OSError, match="disk full"):
+            other.save(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"model.json", "model.safetensors"}
+    np.testing.assert_array_equal(sampled(Doloris.load(tmp_path), cells), sampled(fitted, cells))
+
+
+def raise_full_disk(*_args, **_settings):
+    raise OSError("disk full")
+
+
+def test_files_of_two_models_are_not_taken_for_one(cells, fitted, tmp_path):
+    fitted.save(tmp_path / "one")
+    Doloris(tiny(steps=7)).fit(cells, seed=1).save(tmp_path / "two")
+    (tmp_path / "two" / "model.json").replace(tmp_path / "one" / "model.json")
+    with pytest.raises(CheckpointError, match="are of two models"):
+        Doloris.load(tmp_path / "one")
 
 
 def test_a_saved_drug_model_gives_the_same_cells(tmp_path):
@@ -193,7 +226,7 @@ def test_a_latent_far_from_gaussian_is_warned_of(cells):
         sampled(Doloris(tiny(released())).fit(cells, seed=0), cells)
 
 
-def test_batch_norm_makes_the_released_control_path_blind_to_its_cell():
+def test_batch_norm_makes_a_lone_training_row_lose_its_values():
     from doloris.layers import Mlp
 
     mlp = Mlp([4, 8, 2], "batch", 0.0).train()
@@ -202,13 +235,27 @@ def test_batch_norm_makes_the_released_control_path_blind_to_its_cell():
     assert not torch.allclose(layer(torch.randn(1, 4)), layer(torch.randn(1, 4)))
 
 
-def test_presets_differ_only_in_declared_fields_and_are_read_back():
-    for make in (paper, released, corrected):
-        config = make()
-        assert DolorisConfig.from_json(config.to_json()) == config
-    assert small(corrected()).widths.trunk < corrected().widths.trunk
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_configuration_is_read_back(name):
+    config = PRESETS[name]
+    assert DolorisConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_a_saved_field_that_decides_nothing_is_passed_over():
+    assert DolorisConfig.from_json({**corrected().to_json(), "single_row": "keep"}) == corrected()
+
+
+def test_an_unknown_field_of_a_configuration_is_an_error():
     with pytest.raises(ConfigError, match="unknown configuration fields colour"):
         DolorisConfig.from_json({"colour": 1})
+
+
+def test_the_small_size_is_smaller_and_the_same_otherwise():
+    config = small(corrected())
+    assert config.widths.trunk < corrected().widths.trunk
+    assert config.steps < corrected().steps
+    sized = {name: getattr(corrected(), name) for name in ("name", "widths", "learning_rate", "steps")}
+    assert replace(config, **sized) == corrected()
 
 
 @pytest.mark.parametrize(
@@ -222,6 +269,9 @@ def test_presets_differ_only_in_declared_fields_and_are_read_back():
         ({"effect": "none", "perturbation_dropout": 0.0}, "effect='kernel'"),
         ({"mask": "none"}, "values='raw'"),
         ({"skip": "none"}, "implicit"),
+        ({"ema": 0.9, "early_stopping": 4}, "ema and early_stopping"),
+        ({"skip": "none", "inversion": "explicit", "mask": "none", "values": "raw"}, "no trace of the perturbation"),
+        ({"timesteps": 19, "sampling_steps": 5}, "timesteps: 19 are too few"),
     ],
 )
 def test_a_contradictory_configuration_is_an_error(change, message):
@@ -243,6 +293,25 @@ def test_cells_that_do_not_fit_together_are_an_error(cells, change, message):
         replace(cells, **change)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"genes": "KLF1"}, r"a tuple of symbols is needed, as in \('KLF1',\)"),
+        ({"genes": ("A", "B", "A")}, "named twice"),
+        ({"drug": -1, "dose": 1.0}, "not a row of the drug vectors"),
+        ({"genes": ("A",), "drug": 0}, "not of both"),
+        ({"drug": 0, "dose": -1.0}, "dose -1.0"),
+    ],
+)
+def test_a_perturbation_that_cannot_be_is_an_error(content, message):
+    with pytest.raises(CellsError, match=message):
+        Perturbation(**content)
+
+
+def test_two_genes_are_one_condition_in_either_order():
+    assert Perturbation(genes=("G7", "G0")) == Perturbation(genes=("G0", "G7"))
+
+
 def test_a_cell_type_without_controls_is_an_error():
     with pytest.raises(CellsError, match="0 control cells"):
         TrainingCells(np.ones((4, 2)), ("A", "B"), (Perturbation(genes=("A",)),), np.zeros(4, int))
@@ -258,6 +327,28 @@ def test_asking_for_what_the_model_cannot_represent_is_an_error(cells, fitted):
         fitted.sample(ASKED, {0: np.ones((5, 3))}, n_cells=2, seed=0)
     with pytest.raises(CellsError, match="control cells of its cell type"):
         fitted.sample(ASKED, {}, n_cells=2, seed=0)
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_controls_that_are_no_log_normalised_cells_are_an_error(cells, fitted, value):
+    wrong = controls(cells)[0]
+    wrong[3, 5] = value
+    with pytest.raises(CellsError, match="controls of cell type 0: negative or not finite"):
+        fitted.sample(ASKED, {0: wrong}, n_cells=2, seed=0)
+
+
+def test_a_drug_beyond_the_known_ones_is_an_error():
+    cells = drug_screen()
+    model = Doloris(tiny(steps=1)).fit(cells, seed=0)
+    with pytest.raises(UnknownPerturbation, match="no such row among 4 drug vectors; add it first"):
+        sampled(model, cells, [Perturbation(drug=4, dose=1.0)])
+
+
+def test_without_an_effect_model_a_gene_of_an_edge_list_alone_is_refused_for_what_it_lacks(cells):
+    priors = Priors({"mine": np.array([["X", "G0"], ["G1", "G2"]])})
+    model = Doloris(tiny(paper(), steps=1)).fit(cells, priors, seed=0)
+    with pytest.raises(UnknownPerturbation, match=r"X is neither measured nor trained$"):
+        sampled(model, cells, [Perturbation(genes=("X",))])
 
 
 def test_an_unfitted_model_says_so():
@@ -279,6 +370,17 @@ def test_a_perturbed_gene_outside_the_panel_is_trained_on(cells):
 def test_divergence_is_an_error_that_names_the_learning_rate(cells):
     with pytest.raises(DolorisError, match="learning_rate"):
         Doloris(replace(tiny(paper(), steps=100), learning_rate=1e12, mask="none", loss_genes="all")).fit(cells, seed=0)
+
+
+def test_divergence_of_the_mask_model_names_its_learning_rate(cells):
+    config = replace(tiny(paper(), steps=1), mask_learning_rate=1e30, mask_epochs=10.0)
+    with pytest.raises(DolorisError, match="lower mask_learning_rate"):
+        Doloris(config).fit(cells, seed=0)
+
+
+def test_checkpoints_every_no_steps_are_an_error(cells, tmp_path):
+    with pytest.raises(ConfigError, match="checkpoint_every: 0"):
+        Doloris(tiny()).fit(cells, seed=0, checkpoint=tmp_path / "run.safetensors", checkpoint_every=0)
 
 
 def test_a_condition_hidden_from_the_network_gives_the_same_prediction_for_every_gene(cells):

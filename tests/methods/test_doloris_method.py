@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.exchange import queries_for
+from bench.tasks import open_task
+from doloris.diagnostics import intra_distance
 from methods.base import Resources, Unsupported, condition_seed
 from methods.conditions import TaskKind, gene_condition, treatment_condition
 from methods.doloris import Doloris, DolorisPaper, DolorisReleased
@@ -158,6 +161,24 @@ def test_the_record_tells_size_latent_and_intra_distances(genes):
     assert record["parameters"] > 1000
     assert set(record["latent"][""]) == {"mean", "sd", "kurtosis", "smallest_sd", "largest_sd"}
     assert record["intra_distance"].keys() == {"G8"}
+
+
+@pytest.mark.parametrize(("kind", "thresholds"), [("OOD_DRUG", (0.05, 0.95)), ("UNSEEN_COVARIATE", (0.01, 0.99))])
+def test_the_releases_mask_thresholds_depend_on_the_task(drugs, kind, thresholds):
+    released = quick(DolorisReleased)
+    released.fit(type(drugs)(drugs.adata, drugs.conditions, TaskKind[kind]), seed=0, device="cpu", progress=silent)
+    config = released._model.config
+    assert (config.mask_low, config.mask_high) == thresholds
+
+
+def test_cells_of_held_out_conditions_are_as_diverse_as_real_ones():
+    task = open_task("sim_single_tiny")
+    train, real = task.training_data(), task.held_out().cells
+    method = Doloris()
+    method.fit(train, seed=0, device="cpu", progress=silent)
+    for asked, cells in method.predict_many(queries_for(train, task.test_conditions.values()), n_cells=200, seed=0):
+        distance = intra_distance(real[asked.condition.key].toarray())
+        assert intra_distance(cells) == pytest.approx(distance, rel=0.1), asked.condition.key
 
 
 @pytest.mark.parametrize("settings", [{"size": "huge"}, {"without": "everything"}, {"nfe": 0}, {"steps": -1}])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +23,9 @@ from typing import Any, Protocol
 from bench.errors import BenchError
 
 PARENT_VARIABLE = "DOLORIS_BENCH_PARENT"
-_GLANCE = 0.5  # seconds between two looks at a process's memory
+TEMPORARY_PREFIX = "doloris-bench."
+"""Of the temporary folder of a worker; the number of the process that started it follows."""
+_GLANCE = 0.5  # seconds between two looks at a running process
 
 
 class EngineError(BenchError):
@@ -74,21 +78,40 @@ class Engine(Protocol):
         """Execute all commands; yield an ending as each ends, and ``None`` a few times a second between."""
 
 
-def execute(command: Command, extra: Mapping[str, str] | None = None) -> Ending:
-    """Run one command in this process's place in the engine and wait for it."""
-    # The worker ends itself when this process is gone; told who it is, it notices even while it still starts.
-    environment = os.environ | dict(command.environment) | dict(extra or {}) | {PARENT_VARIABLE: str(os.getpid())}
+def execute(command: Command, extra: Mapping[str, str] | None = None, stopped: threading.Event | None = None) -> Ending:
+    """Run one command in this process's place in the engine and wait for it.
+
+    Parameters
+    ----------
+    extra
+        Variables beside the command's own.
+    stopped
+        Ends the process when set.
+    """
     command.folder.mkdir(parents=True, exist_ok=True)
-    with command.log.open("ab") as log:
-        process = subprocess.Popen(
-            command.argv, cwd=command.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    # Not in the command's folder: multiprocessing puts sockets there, whose paths may have 107 characters.
+    temporary = tempfile.TemporaryDirectory(prefix=f"{TEMPORARY_PREFIX}{os.getpid()}.", ignore_cleanup_errors=True)
+    with temporary, command.log.open("ab") as log:
+        # The worker ends itself when this process is gone; told who it is, it notices even while it still starts.
+        own = {PARENT_VARIABLE: str(os.getpid()), "TMPDIR": temporary.name}
         try:
-            exceeded = _watch(process, command)
+            process = subprocess.Popen(
+                command.argv,
+                cwd=command.folder,
+                env=os.environ | dict(command.environment) | dict(extra or {}) | own,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a process group of its own, by which all that it starts can be ended
+            )
+        except OSError as error:
+            return Ending(command.key, f"the process could not be started ({error})")
+        try:
+            problem = _watch(process, command, stopped or threading.Event())
         finally:
             _end(process)
-    if exceeded is not None:
-        return Ending(command.key, exceeded)
+    if problem is not None:
+        return Ending(command.key, problem)
     code = process.returncode
     if code < 0:
         return Ending(
@@ -97,14 +120,16 @@ def execute(command: Command, extra: Mapping[str, str] | None = None) -> Ending:
     return Ending(command.key, None if code == 0 else f"the process ended with exit code {code}")
 
 
-def _watch(process: subprocess.Popen[bytes], command: Command) -> str | None:
-    """Wait for a process; the sentence that says which limit it exceeded, ``None`` when it ended by itself."""
+def _watch(process: subprocess.Popen[bytes], command: Command, stopped: threading.Event) -> str | None:
+    """Wait for a process; the sentence that says why it must end, ``None`` when it ended by itself."""
     started = time.monotonic()
-    limits = [limit for limit in (command.time_limit, command.memory_limit and _GLANCE) if limit is not None]
+    glance = _GLANCE if command.time_limit is None else min(_GLANCE, command.time_limit)
     while True:
         try:
-            process.wait(timeout=min(limits, default=None))
+            process.wait(timeout=glance)
         except subprocess.TimeoutExpired:
+            if stopped.is_set():
+                return "ended: the run was interrupted"
             if command.time_limit is not None and time.monotonic() - started >= command.time_limit:
                 return f"ended after the time limit of {command.time_limit:g} s"
             if command.memory_limit is not None and (used := _memory(process.pid)) > command.memory_limit:
@@ -115,20 +140,20 @@ def _watch(process: subprocess.Popen[bytes], command: Command) -> str | None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that still runs, and the processes it started."""
-    if process.poll() is not None:
-        return
+    """End a process that still runs, and what it started, also where it has ended by itself."""
     import psutil
 
-    try:
-        children = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        children = []
-    process.kill()
+    children = []
+    if process.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
     for child in children:
         with suppress(psutil.NoSuchProcess):
             child.kill()
     process.wait()
+    with suppress(ProcessLookupError, PermissionError):  # nothing is left of its group, or dead processes alone
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _memory(pid: int) -> int:
@@ -162,7 +187,7 @@ class LocalEngine:
             try:
                 if stopped.is_set():
                     return Ending(command.key, "not started: the run was interrupted")
-                return execute(command, self._pinned(device))
+                return execute(command, self._pinned(device), stopped)
             finally:
                 free.put(device)
 
@@ -181,7 +206,10 @@ class LocalEngine:
 
     def _pinned(self, device: str) -> dict[str, str]:
         if device.startswith("cuda:"):
-            return {"CUDA_VISIBLE_DEVICES": device.removeprefix("cuda:")}
+            number = device.removeprefix("cuda:")
+            # GPUs are counted among those that this process sees.
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+            return {"CUDA_VISIBLE_DEVICES": visible.split(",")[int(number)].strip() if visible else number}
         # one number for all: libraries that disagree about it wait for each other's threads
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // len(self._devices))))
         return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.errors import PredictionError
+from bench.errors import BenchError, PredictionError
 from bench.evaluator import Evaluator
 from bench.exchange import PREDICTIONS_FILE
 from bench.hashing import hash_file
@@ -15,6 +16,7 @@ from bench.predictions_file import read_predictions
 from bench.protocols import Protocol
 from bench.provenance import provenance
 from bench.registry import builtin_methods
+from bench.scoring import CONTROL_CELLS, ORACLE, TECHNICAL_DUPLICATE
 from bench.store import RunRecord, RunSpec, Store
 from bench.tasks import Task
 
@@ -36,10 +38,9 @@ def record_predictions(
     Raises
     ------
     PredictionError
-        If the file does not fit the task, or ``name`` is that of a built-in method.
+        If the file does not fit the task, or ``name`` could be that of a row of the benchmark's own.
     """
-    if name in builtin_methods():
-        raise PredictionError(f"--name: {name!r} is a method of the benchmark; give these predictions another name")
+    _refuse_own_names(name)
     predictions = read_predictions(
         path,
         genes=task.dataset.genes,
@@ -70,8 +71,19 @@ def record_predictions(
     try:
         for protocol in protocols:
             evaluator.scores(record, protocol)
-    except PredictionError:
+    except BenchError:
         if not known:
             shutil.rmtree(store.path(spec.key))
         raise
     return record
+
+
+def _refuse_own_names(name: str) -> None:
+    own = (*builtin_methods(), TECHNICAL_DUPLICATE, CONTROL_CELLS, ORACLE)
+    # Behind a method's name stand settings, resources, what stands in for them: [nfe=30], +go, -rdkit, (raw mean).
+    taken = next((row for row in own if re.match(re.escape(row) + r"($|[-+\[ ])", name)), None)
+    if taken is not None:
+        raise PredictionError(
+            f"--name: {name!r} reads as a row of {taken!r}, which is the benchmark's own; "
+            "give these predictions another name"
+        )

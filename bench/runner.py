@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ from bench.hashing import derive_seed, hash_json
 from bench.paths import PROJECT, cache_dir
 from bench.provenance import package_versions, provenance
 from bench.registry import MethodEntry
-from bench.resources import load_resources, resource_hashes, supplied_names
-from bench.store import LOG_FILE, RunRecord, RunSpec, Store
+from bench.resources import CHECKPOINT, load_resources, resource_hashes, supplied_names
+from bench.store import LOG_FILE, RERUN_LOG_FILE, RunRecord, RunSpec, Store
 from bench.tasks import Task
 
 PREPROCESSING_VERSION = 1
@@ -206,7 +206,9 @@ def training_dir(task: Task) -> Path:
 def _resources_dir(options: RunOptions) -> Path | None:
     if not options.resources:
         return None
-    digest = hash_json({"files": resource_hashes(options.resources)})
+    # Of a pretrained model the cache holds the path alone, and a copy elsewhere has the same hash.
+    paths = {name: str(path) for name, path in options.resources.items() if name.startswith(CHECKPOINT)}
+    digest = hash_json({"files": resource_hashes(options.resources), "paths": paths})
     folder = cache_dir() / "resources" / digest[:16]
     if not folder.exists():
         resources = load_resources(options.resources)
@@ -256,7 +258,13 @@ def _record(
     files = {LOG_FILE: folder / LOG_FILE}
     if status == "finished":
         files[PREDICTIONS_FILE] = output / PREDICTIONS_FILE
-    store.write(record, files)
+    if status == "failed" and store.has_result(record.key):
+        if (folder / LOG_FILE).exists():
+            shutil.move(folder / LOG_FILE, store.path(record.key) / RERUN_LOG_FILE)
+        error = f"{details['error']} (the result of an earlier run is kept)"
+        record = replace(record, details={**details, "error": error, "log": RERUN_LOG_FILE})
+    else:
+        store.write(record, files)
     shutil.rmtree(folder, ignore_errors=True)
     return record
 
@@ -280,5 +288,10 @@ def refused_record(run: PlannedRun) -> RunRecord:
         seed=run.spec.seed,
         status="unsupported",
         inputs=run.spec.inputs,
-        details={"reason": run.refusal, "output": run.method.cls.output, "role": run.method.cls.role},
+        details={
+            "reason": run.refusal,
+            "refused": True,
+            "output": run.method.cls.output,
+            "role": run.method.cls.role,
+        },
     )

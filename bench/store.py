@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.atomic import atomic_dir, atomic_file
+from bench.engines import TEMPORARY_PREFIX
 from bench.errors import StoreError
 from bench.hashing import hash_json
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 RUN_FILE = "run.json"
 SCORES_FILE = "scores.parquet"
 LOG_FILE = "log.txt"
+RERUN_LOG_FILE = "rerun.log.txt"
+"""Log of a repetition that failed, beside the result that it did not replace."""
 Status = Literal["finished", "unsupported", "failed"]
 
 
@@ -112,14 +116,23 @@ class Store:
         found = (self.read(file.parent.name) for file in files)
         return [record for record in found if record is not None]
 
+    def has_result(self, key: str) -> bool:
+        """Whether a run is recorded that needs no repetition."""
+        try:
+            found = self.read(key)
+        except StoreError:  # damaged: nothing to keep
+            return False
+        return found is not None and found.done
+
     def write(self, record: RunRecord, files: Mapping[str, Path]) -> None:
         """Record a run with its files (name in the run's folder -> where it is now), moving them in."""
         with atomic_dir(self.path(record.key)) as folder:
+            content = {name: getattr(record, name) for name in _RECORD_FIELDS} | dict(record.details)
+            (folder / RUN_FILE).write_text(json.dumps(content, indent=1, default=str), encoding="utf-8")
+            # Last: what was moved goes with the folder when it cannot be completed.
             for name, source in files.items():
                 if source.exists():
                     shutil.move(source, folder / name)
-            content = {name: getattr(record, name) for name in _RECORD_FIELDS} | dict(record.details)
-            (folder / RUN_FILE).write_text(json.dumps(content, indent=1, default=str), encoding="utf-8")
 
     def read_scores(self, key: str) -> pd.DataFrame | None:
         """Scores of a run, all protocols it was scored under; ``None`` if never scored."""
@@ -144,10 +157,14 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def clean(self) -> None:
-        """Remove what killed processes left: scratch folders and half-moved runs of dead processes."""
+        """Remove what killed processes left: scratch and temporary folders and half-moved runs of dead processes."""
         for folder in self.root.glob(".jobs/*"):
             owner = folder.name.rpartition(".")[2]
             if not (owner.isdigit() and _alive(int(owner))):
+                shutil.rmtree(folder, ignore_errors=True)
+        for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY_PREFIX}*"):
+            owner = folder.name.removeprefix(TEMPORARY_PREFIX).partition(".")[0]
+            if owner.isdecimal() and not _alive(int(owner)):
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in self.root.glob(".*.partial"):
             with self.lock(folder.name.split(".")[1]) as mine:
@@ -177,7 +194,7 @@ _RECORD_FIELDS = ("key", "task", "method", "seed", "status", "inputs")
 def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # the second: no number of a process
         return False
     except PermissionError:
         return True

@@ -11,10 +11,12 @@ import importlib
 import json
 import os
 import resource
+import signal
 import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,12 +138,22 @@ def load_class(module: str, class_name: str) -> type[Method]:
 
 
 def _memory(device: str) -> dict[str, int]:
-    figures = {"peak_host_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    figures = {"peak_host_bytes": _peak_memory()}
     if device.startswith("cuda") and "torch" in sys.modules:
         import torch
 
         figures["peak_gpu_bytes"] = int(torch.cuda.max_memory_allocated(device))
     return figures
+
+
+def _peak_memory() -> int:
+    """Most resident bytes this process ever had."""
+    # getrusage counts from before exec, when a process may still have had the memory of the one that started it.
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _die_with(parent: int) -> None:
@@ -150,9 +162,24 @@ def _die_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        os._exit(1)
+        try:
+            _end_children()
+        finally:
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _end_children() -> None:
+    """End all that this process started; itself too where it leads a process group, as the engines start it."""
+    with suppress(ImportError):  # isolated environments need not have it
+        import psutil
+
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

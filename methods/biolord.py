@@ -11,6 +11,7 @@ import pandas as pd
 
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
+from methods.molecules import UNIMOL, molecule_source
 from methods.packages.attributes import Indicators, attributes_of
 from methods.packages.biolord_settings import BATCH_SIZE, DOUBLE_GENES, DRUGS, SINGLE_GENES, BiolordSettings
 from methods.packages.installed import missing, version
@@ -28,9 +29,10 @@ _PERTURBATION, _CELL_TYPE, _SPLIT = "perturbation", "cell_type", "split"
 class Biolord(Method):
     """BioLord (Piran et al. 2024), biolord 0.0.3: a learned code per training cell, decoded with known attributes.
 
-    Attributes are the cell type, and of drugs a molecule vector and the dose (Morgan counts and RDKit
-    descriptors where the user supplied none; the authors' are RDKit's normalised 2D descriptors), of genes the
-    user's vectors or the weights of their neighbours in a GO graph. Without either, neighbours by co-expression
+    Attributes are the cell type, and of drugs a molecule vector and the dose, of genes the user's vectors or the
+    weights of their neighbours in a GO graph. A drug's vector is the user's, else Uni-Mol's where its package and
+    weights are here, and the method is then named ``biolord-unimol``, else Morgan counts and RDKit descriptors (the
+    authors' are RDKit's normalised 2D descriptors). Without a graph or vectors of genes, neighbours by co-expression
     in the training controls stand in, and the method is named ``biolord-coexpr``. There is no encoder: source
     cells are training controls, whose codes were learned, and get the attributes asked for. A predicted cell is a
     draw from the decoded Gaussian of every gene, clipped at 0.
@@ -68,10 +70,11 @@ class Biolord(Method):
         }
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
-        """``biolord-coexpr`` where genes are perturbed and the user named neither a graph nor vectors."""
+        """``biolord-coexpr`` for genes without a graph or vectors, ``biolord-unimol`` for drugs with Uni-Mol's."""
         genes = any(condition.modality == "gene" and not condition.is_control for condition in conditions)
-        known = {"gene_graphs", "gene_vectors"} & set(supplied)
-        return f"{self.name}-coexpr" if genes and not known else self.name
+        if genes and not {"gene_graphs", "gene_vectors"} & set(supplied):
+            return f"{self.name}-coexpr"
+        return f"{self.name}-{UNIMOL}" if molecule_source(conditions, supplied) == UNIMOL else self.name
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Learn codes, attribute networks and decoder together."""
@@ -120,9 +123,11 @@ class Biolord(Method):
             raise Unsupported("needs two training perturbations of which something is known (gene graph or vectors)")
         labels = train.adata.obs["condition"].astype(str)
         controls = train.adata.obs["control"].to_numpy(dtype=bool)
+        rows = labels.isin(list(vectors)).to_numpy()
         by_name = isinstance(self._attributes, Indicators)
+        held_out = validation_cells(train, usable=rows, seed=seed, unseen_allowed=not by_name)
         # The codes of held-out cells stay untrained, and controls are what predictions start from.
-        held_out = validation_cells(train, seed=seed, unseen_allowed=not by_name) & ~controls
+        held_out &= ~controls
         obs = pd.DataFrame(
             {
                 _CELL_TYPE: pd.Categorical([f"type {train.conditions[key].cell_type}" for key in labels]),
@@ -130,7 +135,6 @@ class Biolord(Method):
             },
             index=train.adata.obs_names.astype(str),
         )
-        rows = labels.isin(list(vectors)).to_numpy()
         adata = anndata.AnnData(train.adata.X[rows].copy(), obs=obs[rows].copy(), var=pd.DataFrame(index=train.genes))
         adata.obsm[_PERTURBATION] = np.stack([vectors[key] for key in labels[rows]])
         usable = np.flatnonzero(controls[rows])
@@ -197,10 +201,10 @@ def _settings(train: TrainingData) -> BiolordSettings:
 
 
 def _batch_size(adata: AnnData) -> int:
-    """Cells per step, never so that a last batch holds a single cell, which the package cannot take."""
+    """Cells per step, never so that a last batch of several holds a single cell, which the package cannot take."""
     sizes = adata.obs[_SPLIT].value_counts()
     size = min(BATCH_SIZE, int(sizes.max()))
-    while any(count % size == 1 for count in sizes) and size > 2:
+    while any(count > 1 and count % size == 1 for count in sizes) and size > 2:
         size -= 1
     return size
 

@@ -150,6 +150,8 @@ class Cpa(Method):
                 enable_checkpointing=False,
                 logger=False,
             )
+        if model.trainer.interrupted:
+            raise KeyboardInterrupt  # which the trainer kept to itself
         self._class_state["covars_encoder"] = dict(cpa.CPA.covars_encoder)
         self._module = model.module.to(device).eval()
 

@@ -32,8 +32,9 @@ class Gears(Method):
 
     The perturbation graph is the user's (GO similarity, as the authors use), its 20 strongest sources per gene
     and the gene itself; without one, co-expression in the training controls stands in for it and the method is
-    named ``gears-coexpr``. A gene without a node, or an unseen one without a link to another gene, is refused:
-    the package would train the first as unperturbed and predict the second from an untrained embedding.
+    named ``gears-coexpr``. A gene without a node is refused, which the package would train as unperturbed. So is
+    an unseen one that neither is nor receives from a source of a gene perturbed in training (validation left out):
+    the package would predict it from untrained embeddings alone.
 
     Authors' settings: hidden size 64, batches of 32, 20 epochs, the best by the error on the 20 top genes of the
     validation conditions; a tenth of the conditions validates where none is marked. The package is run in a
@@ -72,8 +73,10 @@ class Gears(Method):
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Train on conditions whose genes have a node, in a folder of its own."""
         self._edges = perturbation_edges(train)
-        self._linked = linked_genes(self._edges)
         adata, validation = self._screen(train, seed)
+        names = set(adata.obs["condition"]) - set(validation)
+        trained = [condition for condition in train.conditions.values() if package_name(condition) in names]
+        self._linked = linked_genes(self._edges, {gene for condition in trained for gene in condition.perturbations})
         with tempfile.TemporaryDirectory(prefix="gears-") as folder, global_seeds(seed):
             self._train(adata, validation, Path(folder), device, progress)
         self._device, self._target_sum = device, train.target_sum
@@ -99,9 +102,11 @@ class Gears(Method):
         absent = [gene for gene in condition.perturbations if gene not in self._nodes]
         if absent:
             raise Unsupported(f"{', '.join(absent)} has no node in the gene graph")
-        alone = [g for g in condition.perturbations if g not in self._trained and g not in self._linked]
-        if alone:
-            raise Unsupported(f"{', '.join(alone)} is unseen and linked to no other gene: its embedding is untrained")
+        untrained = [gene for gene in condition.perturbations if gene not in self._linked]
+        if untrained:
+            raise Unsupported(
+                f"{', '.join(untrained)} is unseen, and the gene graph links it to no gene whose embedding is trained"
+            )
         return [self._nodes[gene] for gene in condition.perturbations] or [-1]
 
     def _screen(self, train: TrainingData, seed: int) -> tuple[AnnData, list[str]]:
@@ -132,7 +137,6 @@ class Gears(Method):
         )
         var = pd.DataFrame({"gene_name": train.genes.astype(str)}, index=train.genes.astype(str))
         adata = anndata.AnnData(train.adata.X[rows].copy(), obs=obs, var=var)
-        self._trained = {gene for key in kept for gene in train.conditions[key].perturbations}
         return adata, self._validation(train, kept, perturbed, seed)
 
     def _validation(self, train: TrainingData, kept: Mapping[str, str], perturbed: list[str], seed: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,21 +32,22 @@ def run(args: argparse.Namespace) -> int:
 
     if args.action == "list":
         return _list()
+    if args.action == "remove":
+        return _remove(args.name)
     environment = get_environment(args.name)
     if args.action == "create":
         return _create(environment, args.python)
-    if args.action == "check":
-        return _check(environment)
-    return _remove(args.name)
+    return _check(environment)
 
 
 def _list() -> int:
+    from rich.markup import escape
     from rich.table import Table
 
     from bench.console import console
     from bench.environments.build import folders_of
     from bench.environments.environment import environments_dir, get_environment
-    from bench.environments.lock import lock_names
+    from bench.environments.lock import LockError, lock_names
     from bench.registry import builtin_methods
 
     users: dict[str, list[str]] = {}
@@ -56,7 +58,11 @@ def _list() -> int:
     for heading in ("environment", "state", "Python", "packages", "size", "built in", "methods"):
         table.add_column(heading)
     for name in lock_names():
-        environment = get_environment(name)
+        try:
+            environment = get_environment(name)
+        except LockError as error:
+            table.add_row(name, escape(str(error)), "", "", "", "", ", ".join(users.get(name, [])))
+            continue
         record = environment.record
         old = len([folder for folder in folders_of(name) if folder != environment.folder])
         table.add_row(
@@ -89,8 +95,11 @@ def _create(environment: Environment, python: Path | None) -> int:
 
 def _check(environment: Environment) -> int:
     from bench.console import console
-    from bench.environments.inspect import inspect
+    from bench.environments.environment import environment_problem
+    from bench.environments.inspect import InspectionError, inspect
 
+    if environment.state == "absent":
+        raise InspectionError(f"{environment_problem(environment.lock.name)}")
     found = inspect(environment)
     problems = list(found.problems(environment.lock))
     out = console()
@@ -105,8 +114,12 @@ def _check(environment: Environment) -> int:
 
 def _remove(name: str) -> int:
     from bench.console import console
-    from bench.environments.build import remove
+    from bench.environments.build import folders_of, remove
+    from bench.environments.lock import LockError, lock_names
 
+    # Its lock may be gone or malformed: what was built from it can be removed all the same.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or not (folders_of(name) or name in lock_names()):
+        raise LockError(f"there is no environment {name!r}; `python -m bench env list` lists them")
     removed = remove(name)
     for folder in removed:
         console(stderr=True).print(f"removed {folder}", markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,14 +20,34 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
     """Declare them; :meth:`Execution.of` reads them."""
     parser.add_argument("--n-cells", type=int, default=100, metavar="N", help="cells predicted per condition (100)")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:0,1 (auto)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes at a time on the CPU (1)")
+    parser.add_argument(
+        "--jobs", type=positive_count, default=1, metavar="N", help="processes at a time on the CPU (1)"
+    )
     parser.add_argument("--engine", choices=ENGINES, default="local", help="where the runs execute (local)")
     parser.add_argument(
         "--engine-option", action="append", default=[], metavar="KEY=VALUE", help="option of slurm or ray; repeat"
     )
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="end a run after this long")
-    parser.add_argument("--memory-limit", type=float, metavar="GIB", help="end a run that takes more host memory")
+    parser.add_argument("--time-limit", type=positive, metavar="SECONDS", help="end a run after this long")
+    parser.add_argument("--memory-limit", type=positive, metavar="GIB", help="end a run that takes more host memory")
     add_resource_options(parser)
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
+def positive_count(text: str) -> int:
+    """A whole number above 0."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 @dataclass(frozen=True)

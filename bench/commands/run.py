@@ -76,14 +76,15 @@ def run_and_tabulate(
 
     Returns
     -------
-    Exit code.
+    Exit code: 0 also where some of the runs were refused, not where all were.
     """
     from bench.benchmark import Benchmark
     from bench.console import console
+    from bench.errors import BenchError
     from bench.leaderboard import Leaderboard
     from bench.output import TaskReports
     from bench.protocols import get_protocol
-    from bench.store import Store
+    from bench.store import LOG_FILE, Store
     from bench.tasks import open_task
 
     protocols = [get_protocol(name) for name in args.protocol or ["calibrated"]]
@@ -108,7 +109,12 @@ def run_and_tabulate(
     for record in failed:
         console(stderr=True).print(
             f"failed: {record.task} {record.method} seed {record.seed}: {record.details['error']}\n"
-            f"        log: {benchmark.store.path(record.key) / 'log.txt'}",
+            f"        log: {benchmark.store.path(record.key) / record.details.get('log', LOG_FILE)}",
             markup=False,
         )
-    return 1 if failed else 0
+    refused = [record for record in records if record.details.get("refused")]
+    for name, reason in {(f"{record.task} {record.method}", record.details["reason"]): None for record in refused}:
+        console(stderr=True).print(f"not run: {name}: {reason}", markup=False)
+    if failed:
+        return 1
+    return BenchError.exit_code if refused and len(refused) == len(records) else 0

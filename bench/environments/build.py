@@ -43,13 +43,13 @@ def build(environment: Environment, python: Path | None = None) -> None:
     """
     if environment.state == "ready":
         return
-    with _alone(environment):
+    with _alone(environment.folder) as held:
         interpreter = python or find_python(environment.lock.python)
         _require_version(interpreter, environment.lock.python)
         started = time.monotonic()
         environment.folder.mkdir(parents=True, exist_ok=True)
-        _call(environment, [str(interpreter), "-m", "venv", str(environment.folder)], "the virtual environment")
-        _install(environment)
+        _call(environment, [str(interpreter), "-m", "venv", str(environment.folder)], "the virtual environment", held)
+        _install(environment, held)
         _add_stand_ins(environment)
         found = inspect(environment)
         for problem in found.problems(environment.lock):
@@ -65,12 +65,19 @@ def build(environment: Environment, python: Path | None = None) -> None:
 
 
 def remove(name: str) -> list[Path]:
-    """Remove every environment of a name, those of older locks too; the folders that were removed."""
+    """Remove every environment of a name, those of older locks too; the folders that were removed.
+
+    Raises
+    ------
+    BuildError
+        If one is being built.
+    """
     removed = folders_of(name)
     for folder in removed:
-        # The record goes first: what is left of a removal that breaks off is not taken for an environment.
-        (folder / RECORD_FILE).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+        with _alone(folder):
+            # The record goes first: what is left of a removal that breaks off is not taken for an environment.
+            (folder / RECORD_FILE).unlink(missing_ok=True)
+            shutil.rmtree(folder)
     return removed
 
 
@@ -112,12 +119,12 @@ def _require_version(interpreter: Path, version: str) -> None:
         raise BuildError(f"--python: {interpreter} is Python {done.stdout.strip() or '?'}, the lock needs {version}")
 
 
-def _install(environment: Environment) -> None:
+def _install(environment: Environment, held: int) -> None:
     lock = environment.lock
     pip = [str(environment.python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    _call(environment, [*pip, *lock.packages], "its packages")
+    _call(environment, [*pip, *lock.packages], "its packages", held)
     if lock.without_dependencies:
-        _call(environment, [*pip, "--no-deps", *lock.without_dependencies], "its packages")
+        _call(environment, [*pip, "--no-deps", *lock.without_dependencies], "its packages", held)
 
 
 def _add_stand_ins(environment: Environment) -> None:
@@ -125,12 +132,21 @@ def _add_stand_ins(environment: Environment) -> None:
         write_text(environment.packages / f"{module}.py", source)
 
 
-def _call(environment: Environment, argv: Sequence[str], what: str) -> None:
-    """Run a command, its output in the log; what it installed stays, so that the next attempt goes on from it."""
+def _call(environment: Environment, argv: Sequence[str], what: str, held: int) -> None:
+    """Run a command, its output in the log; what it installed stays, so that the next attempt goes on from it.
+
+    Parameters
+    ----------
+    held
+        Descriptor of the lock. The command has it too: if this process is killed, the environment stays held until
+        the command ends.
+    """
     log = environment.folder / PIP_LOG
     variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    with log.open("w", encoding="utf-8") as stream:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=variables)
+    with log.open("a", encoding="utf-8") as stream:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=variables, pass_fds=(held,)
+        )
     if done.returncode != 0:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         told = [line for line in lines if line.strip() and not line.startswith("WARNING")][-_REPEATED_LINES:]
@@ -142,14 +158,16 @@ def _call(environment: Environment, argv: Sequence[str], what: str) -> None:
 
 
 @contextmanager
-def _alone(environment: Environment) -> Iterator[None]:
-    """Hold the environment for this process; the kernel lets go when the process ends, however it ends."""
-    environments_dir().mkdir(parents=True, exist_ok=True)
-    with (environments_dir() / f".{environment.folder.name}.lock").open("a") as stream:
+def _alone(folder: Path) -> Iterator[int]:
+    """Hold an environment's folder; yields the lock's descriptor.
+
+    The kernel lets go when this process and those that were given the descriptor end, however they end.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BuildError(
-                f"environment {environment.lock.name!r} is being built by another process; wait for it"
-            ) from error
-        yield
+            name = folder.name.rpartition("-")[0]
+            raise BuildError(f"environment {name!r} is being built by another process; wait for it") from error
+        yield stream.fileno()

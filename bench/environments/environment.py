@@ -13,6 +13,7 @@ from bench.paths import cache_dir
 
 FOLDER_VARIABLE = "DOLORIS_BENCH_ENVIRONMENTS"
 RECORD_FILE = "environment.json"
+RECORD_FIELDS = frozenset({"lock", "python", "seconds", "bytes", "versions"})
 State = Literal["ready", "unfinished", "absent"]
 
 
@@ -46,18 +47,18 @@ class Environment:
     @property
     def state(self) -> State:
         """``ready`` once everything is installed; ``unfinished`` where an installation broke off."""
-        if (self.folder / RECORD_FILE).is_file() and self.python.exists():
+        if self.record and self.python.exists():
             return "ready"
         return "unfinished" if self.folder.exists() else "absent"
 
     @property
     def record(self) -> dict[str, Any]:
-        """What was said when it was built: ``seconds``, ``bytes``, ``python``; empty while it is not ready."""
+        """What was said when it was built, :data:`RECORD_FIELDS`; empty while it is not ready, or when damaged."""
         try:
-            content: dict[str, Any] = json.loads((self.folder / RECORD_FILE).read_text(encoding="utf-8"))
+            content = json.loads((self.folder / RECORD_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return content
+        return content if isinstance(content, dict) and content.keys() >= RECORD_FIELDS else {}
 
 
 def get_environment(name: str) -> Environment:

@@ -57,8 +57,8 @@ class Contents:
         """What differs from the lock, and what does not import."""
         for name, version in lock.versions.items():
             found = self.versions.get(name.replace("_", "-").replace(".", "-").lower())
-            # A local label (2.13.0+cpu) tells how a release was built, not which release it is.
-            if found is None or found.partition("+")[0] != version:
+            # A local label (2.13.0+cpu) tells how a release was built; it counts where the lock names one.
+            if found is None or version not in (found, found.partition("+")[0]):
                 yield f"{name} is {found or 'absent'}, the lock says {version}"
         for module, why in self.failed.items():
             yield f"`import {module}` fails with {why}"

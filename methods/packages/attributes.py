@@ -80,12 +80,25 @@ class DrugVectors:
 
     @classmethod
     def fitted(cls, conditions: Sequence[Condition], resources: Resources) -> DrugVectors:
-        """Standardise over the drugs of the training conditions, each counted once."""
-        structures = sorted({condition.smiles or "" for condition in conditions})
-        vectors = molecule_vectors(structures, resources)
+        """Standardise over the drugs of the training conditions that have a vector, each counted once.
+
+        Raises
+        ------
+        Unsupported
+            If none has.
+        """
+        found, missing = {}, ""
+        for structure in sorted({condition.smiles or "" for condition in conditions}):
+            try:
+                found[structure] = molecule_vectors([structure], resources)[0]
+            except Unsupported as why:
+                missing = str(why)
+        if not found:
+            raise Unsupported(missing)
+        vectors = np.stack(list(found.values()))
         deviation = vectors.std(axis=0)
         kept = deviation > _SMALLEST_DEVIATION
-        doses = [condition.dose for condition in conditions if condition.dose]
+        doses = [condition.dose for condition in conditions if condition.dose and condition.smiles in found]
         return cls(resources, kept, vectors.mean(axis=0)[kept], deviation[kept], max(doses, default=1.0))
 
     def of(self, condition: Condition) -> np.ndarray:

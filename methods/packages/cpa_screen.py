@@ -109,17 +109,17 @@ class CpaScreen:
         labels = self.train.adata.obs["condition"].astype(str)
         rows = {key: self.token_of(condition) for key, condition in conditions.items()}
         doses = {key: "+".join(map(str, self.doses_of(condition))) for key, condition in conditions.items()}
-        split = np.where(validation_cells(self.train, seed=seed, unseen_allowed=unseen_allowed), "valid", "train")
+        full = np.asarray(self.train.adata.X.sum(axis=1)).ravel() > 0
+        held_out = validation_cells(self.train, usable=full, seed=seed, unseen_allowed=unseen_allowed)
         obs = pd.DataFrame(
             {
                 PERTURBATION: labels.map(rows).to_numpy(dtype=str),
                 DOSE: labels.map(doses).to_numpy(dtype=str),
                 CELL_TYPE: [f"type {conditions[key].cell_type}" for key in labels],
-                SPLIT: split,
+                SPLIT: np.where(held_out, "valid", "train"),
             },
             index=self.train.adata.obs_names.astype(str),
         )
-        full = np.asarray(self.train.adata.X.sum(axis=1)).ravel() > 0
         var = pd.DataFrame(index=self.train.genes.astype(str))
         return anndata.AnnData(self.matrix_of(self.train.adata)[full], obs=obs[full], var=var)
 
@@ -141,11 +141,11 @@ def structure(condition: Condition) -> str:
 def batch_size_for(n_training: int, n_validation: int, preferred: int) -> int:
     """Cells per step: as preferred, but so few that an epoch of a small screen has at least 20 steps.
 
-    Never so that a last batch holds one cell, which neither batch normalisation, in training, nor the package's score
-    of neighbours, in validation, can take.
+    Never so that a last batch of several holds one cell, which neither batch normalisation, in training, nor the
+    package's score of neighbours, in validation, can take.
     """
     size = max(2, min(preferred, max(64, n_training // 20)))
-    while size > 2 and 1 in (n_training % size, n_validation % size):
+    while size > 2 and any(count > 1 and count % size == 1 for count in (n_training, n_validation)):
         size -= 1
     return size
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from methods.base import TrainingData
@@ -29,6 +31,7 @@ def perturbation_edges(train: TrainingData) -> pd.DataFrame:
     return pd.concat([strongest, loops]).sort_values(["target", "source"], ignore_index=True)
 
 
-def linked_genes(edges: pd.DataFrame) -> set[str]:
-    """Genes that receive from another gene."""
-    return set(edges.loc[edges["source"] != edges["target"], "target"])
+def linked_genes(edges: pd.DataFrame, trained: Collection[str]) -> set[str]:
+    """Genes that receive from one whose embedding is trained: from a source of a gene that is perturbed in training."""
+    fed = edges.loc[edges["target"].isin(trained), "source"]
+    return set(edges.loc[edges["source"].isin(fed), "target"])

@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pandas as pd
 import pytest
 
 from bench.cli import main
+from bench.errors import TooFewCells
 from bench.store import Store
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -179,6 +182,30 @@ def test_a_method_file_outside_the_project_runs_and_one_failure_stops_no_other(t
     assert {record.status for record in Store(tmp_path / "r").records()} == {"finished"}
 
 
+def test_a_repetition_that_fails_leaves_the_result_there_was(tmp_path, own, capsys, monkeypatch):
+    arguments = run_arguments(tmp_path / "r", own, seeds="1")
+    assert main(arguments) == 0
+    (before,) = Store(tmp_path / "r").records()
+    monkeypatch.setenv("OWN_FAILS", "1")
+    assert main([*arguments, "--rerun"]) == 1
+    assert Store(tmp_path / "r").records() == [before]
+    assert (tmp_path / "r" / before.key / "predictions.h5ad").exists()
+    err = capsys.readouterr().err
+    assert "no luck today (the result of an earlier run is kept)" in err
+    assert "rerun.log.txt" in err
+    assert "no luck today" in (tmp_path / "r" / before.key / "rerun.log.txt").read_text()
+
+
+REFUSED = f"not run: {TASK} chemcpa-scratch-index: has no mechanism for double gene tasks"
+
+
+def test_what_is_refused_is_said_once_and_is_an_error_when_nothing_else_was_asked_for(tmp_path, capsys):
+    assert main(run_arguments(tmp_path / "r", "chemcpa", "control")) == 0
+    assert capsys.readouterr().err.count("not run: ") == 1
+    assert main(run_arguments(tmp_path / "r", "chemcpa")) == 2
+    assert REFUSED in capsys.readouterr().err
+
+
 def test_a_worker_imports_what_the_users_path_holds(tmp_path, own, monkeypatch):
     (tmp_path / "beside").mkdir()
     (tmp_path / "beside" / "only_on_the_path.py").write_text("")
@@ -220,6 +247,8 @@ def test_after_a_kill_the_next_command_finishes_the_rest(tmp_path, own):
     deadline = time.monotonic() + 120
     while not list(results.glob("*-control-*/scores.parquet")) and time.monotonic() < deadline:
         time.sleep(0.1)
+    while not list(left_by(first)) and time.monotonic() < deadline:
+        time.sleep(0.1)
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert [record.method for record in Store(results).records()] == ["control"]
@@ -229,6 +258,12 @@ def test_after_a_kill_the_next_command_finishes_the_rest(tmp_path, own):
     assert "[1/1]" in second.stderr
     assert {record.method for record in Store(results).records()} == {"control", "own"}
     assert list(results.glob(".jobs/*")) == []
+    assert list(left_by(first)) == []
+
+
+def left_by(process: subprocess.Popen[bytes]) -> Iterator[Path]:
+    """Temporary folders of a process's workers."""
+    return Path(tempfile.gettempdir()).glob(f"doloris-bench.{process.pid}.*")
 
 
 def test_predictions_made_elsewhere_join_the_table(results, tmp_path, capsys):
@@ -241,6 +276,25 @@ def test_predictions_made_elsewhere_join_the_table(results, tmp_path, capsys):
     assert main(["table", *arguments, "--every-metric", "--format", "csv"]) == 0
     table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out), comment="#")
     assert "mine" in set(table["method"])
+
+
+@pytest.mark.parametrize("name", ["linear", "linear-mine", "linear[rank=3]", "doloris+go", "control cells", "oracle"])
+def test_predictions_made_elsewhere_take_no_row_of_the_benchmarks_own(results, name, capsys):
+    source = next(results.glob("*-random-cells-s0-*/predictions.h5ad"))
+    assert main(["score", str(source), "--name", name, "--task", TASK, "--results", str(results)]) == 2
+    assert "give these predictions another name" in capsys.readouterr().err
+
+
+def test_predictions_that_cannot_be_scored_are_not_stored(results, tmp_path, capsys, monkeypatch):
+    source = next(results.glob("*-random-cells-s0-*/predictions.h5ad"))
+
+    def too_few(*_: object) -> None:
+        raise TooFewCells("two cells are needed")
+
+    monkeypatch.setattr("bench.evaluator.Evaluator.scores", too_few)
+    assert main(["score", str(source), "--name", "linearly", "--task", TASK, "--results", str(tmp_path / "r")]) == 2
+    assert "two cells are needed" in capsys.readouterr().err
+    assert Store(tmp_path / "r").records() == []
 
 
 def test_runs_on_other_data_are_not_tabulated(results, tmp_path, capsys):
@@ -288,6 +342,17 @@ def test_bad_requests_end_at_once_with_a_code_and_a_remedy(arguments, code, mess
     assert main(arguments) == code
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--jobs", "0"), ("--jobs", "-1"), ("--time-limit", "0"), ("--time-limit", "inf"), ("--memory-limit", "nan")],
+)
+def test_limits_are_numbers_above_0(option, value, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*run_arguments(tmp_path / "r", "control"), option, value])
+    assert ended.value.code == 2
+    assert f"{option}: '{value}' is not a" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path, capsys, monkeypatch):

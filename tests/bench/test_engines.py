@@ -46,11 +46,57 @@ def test_memory_beyond_the_limit_ends_a_process_and_those_it_started(tmp_path):
     )
     one = Command("run", (sys.executable, "-c", code), tmp_path / "run", tmp_path / "run.log", {}, 50, 200 << 20)
     assert "beyond the memory limit of 0.195" in execute(one).problem
-    child = int((tmp_path / "run.log").read_text())
+    assert ended(int((tmp_path / "run.log").read_text()))
+
+
+def test_what_a_process_leaves_running_ends_with_it(tmp_path):
+    code = (
+        "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        "print(child.pid)"
+    )
+    assert execute(command(tmp_path, code)).problem is None
+    assert ended(int((tmp_path / "run.log").read_text()))
+
+
+def test_temporary_files_of_a_process_go_with_it_however_it_ends(tmp_path):
+    code = "import os, tempfile; print(tempfile.mkdtemp(), flush=True); os.kill(os.getpid(), 9)"
+    execute(command(tmp_path, code))
+    left = Path((tmp_path / "run.log").read_text().strip())
+    assert str(os.getpid()) in left.parent.name
+    assert not left.parent.exists()
+
+
+def test_a_process_that_cannot_start_has_failed_with_the_reason(tmp_path):
+    absent = Command("absent", (str(tmp_path / "no-python"),), tmp_path / "absent", tmp_path / "absent.log")
+    found = endings(LocalEngine(["cpu"]), [absent, command(tmp_path, "")])
+    assert "could not be started" in found["absent"]
+    assert "no-python" in found["absent"]
+    assert found["run"] is None
+
+
+def test_an_interrupted_run_ends_what_is_running_at_once(tmp_path):
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    running = LocalEngine(["cpu"]).run([command(tmp_path, code), command(tmp_path, code, key="next")])
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not log_of(tmp_path):
+        next(running)
+    started = time.monotonic()
+    running.close()
+    assert time.monotonic() - started < 10
+    assert ended(int(log_of(tmp_path)))
+    assert not (tmp_path / "next.log").exists()
+
+
+def log_of(tmp_path: Path) -> str:
+    return (tmp_path / "run.log").read_text() if (tmp_path / "run.log").exists() else ""
+
+
+def ended(process: int) -> bool:
+    """Whether a process is gone within 10 s."""
     deadline = time.monotonic() + 10
-    while psutil.pid_exists(child) and time.monotonic() < deadline:
+    while psutil.pid_exists(process) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not psutil.pid_exists(child)
+    return not psutil.pid_exists(process)
 
 
 def test_one_bad_process_does_not_stop_the_others(tmp_path):
@@ -59,12 +105,21 @@ def test_one_bad_process_does_not_stop_the_others(tmp_path):
     assert [found[f"run{i}"] is None for i in range(4)] == [True, False, True, False]
 
 
-def test_each_process_sees_its_own_gpu(tmp_path):
-    code = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"
-    commands = [command(tmp_path, code, key=f"run{i}") for i in range(4)]
+@pytest.mark.parametrize(
+    ("visible", "seen"), [(None, {"0", "3"}), ("4,5,6,7", {"4", "7"}), ("GPU-a, 1, 2, GPU-b", {"GPU-a", "GPU-b"})]
+)
+def test_each_process_sees_its_own_gpu(tmp_path, monkeypatch, visible, seen):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    # Each waits for the other, so that both devices are in use.
+    code = (
+        "import os, pathlib, time; pathlib.Path('../sees ' + os.environ['CUDA_VISIBLE_DEVICES']).touch()\n"
+        "while len(list(pathlib.Path('..').glob('sees *'))) < 2: time.sleep(0.05)"
+    )
+    commands = [command(tmp_path, code, key=f"run{i}", time_limit=20) for i in range(2)]
     assert set(endings(LocalEngine(["cuda:0", "cuda:3"]), commands).values()) == {None}
-    seen = {(tmp_path / f"run{i}.log").read_text().strip() for i in range(4)}
-    assert seen <= {"0", "3"}
+    assert {path.name.removeprefix("sees ") for path in tmp_path.glob("sees *")} == seen
 
 
 def test_cores_are_shared_between_cpu_processes(tmp_path, monkeypatch):

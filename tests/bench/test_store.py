@@ -80,6 +80,29 @@ def test_cleaning_removes_what_dead_processes_left_and_keeps_what_live_ones_use(
     assert (left.exists(), mine.exists(), half.exists()) == (False, True, False)
 
 
+def test_cleaning_removes_the_temporary_files_of_dead_processes_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, mine, other = (
+        tmp_path / "tmp" / name for name in (f"doloris-bench.{dead.pid}.x", f"doloris-bench.{os.getpid()}.x", "pip")
+    )
+    for folder in (left, mine, other):
+        (folder / "deep").mkdir(parents=True)
+    Store(tmp_path / "results").clean()
+    assert (left.exists(), mine.exists(), other.exists()) == (False, True, True)
+
+
+def test_what_cannot_be_recorded_keeps_its_files_where_they_are(tmp_path):
+    predictions = tmp_path / "predictions.h5ad"
+    predictions.write_text("hours of work")
+    circular: dict[str, object] = {}
+    circular["self"] = circular
+    with pytest.raises(ValueError, match="Circular"):
+        Store(tmp_path / "results").write(replace(record(), details=circular), {"predictions.h5ad": predictions})
+    assert predictions.read_text() == "hours of work"
+
+
 def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
     store = Store(tmp_path)
     with store.lock("key") as first, Store(tmp_path).lock("key") as second:

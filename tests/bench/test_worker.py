@@ -148,6 +148,52 @@ def test_a_failure_is_reported_with_its_reason_and_no_predictions(run, predict, 
     assert not predictions.exists()
 
 
+def test_peak_memory_does_not_begin_at_that_of_the_process_that_started_the_worker():
+    tells = "from bench.worker import _memory; print(_memory('cpu'))"
+    starts_one = (
+        "import subprocess, sys; taken = bytearray(600 << 20); "
+        f"subprocess.run([sys.executable, '-c', {tells!r}], check=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", starts_one], capture_output=True, text=True, check=True)
+    assert "'peak_host_bytes': " in done.stdout
+    assert 1 << 20 < int(re.search(r"\d+", done.stdout).group()) < 500 << 20
+
+
+def test_what_a_worker_started_dies_with_its_runner_too():
+    child = "import os, time; os.setsid(); time.sleep(60)"
+    worker = (
+        "import os, subprocess, sys, time; from bench.worker import _die_with; _die_with(int(sys.argv[1])); "
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}]); print(child.pid, flush=True); time.sleep(60)"
+    )
+    runner = (
+        "import os, subprocess, sys; "
+        f"worker = subprocess.Popen([sys.executable, '-c', {worker!r}, str(os.getpid())], stdout=subprocess.PIPE, "
+        "start_new_session=True); "
+        "print(worker.stdout.readline().decode().strip(), flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", runner], capture_output=True, text=True, timeout=60)
+    assert ended(int(done.stdout))
+
+
+def test_without_psutil_the_process_group_of_a_worker_ends():
+    code = (
+        "import subprocess, sys; sys.modules['psutil'] = None; from bench.worker import _end_children; "
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        "print(child.pid, flush=True); _end_children()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, start_new_session=True)
+    assert done.returncode == -9
+    assert ended(int(done.stdout))
+
+
+def ended(process: int) -> bool:
+    """Whether a process is gone within 20 s."""
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not Path(f"/proc/{process}").exists()
+
+
 def test_a_worker_dies_with_its_runner():
     code = (
         "import subprocess, sys, os\n"
@@ -158,11 +204,7 @@ def test_a_worker_dies_with_its_runner():
         "os.kill(os.getpid(), 9)\n"
     )
     runner = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    worker = int(runner.stdout)
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{worker}").exists()
+    assert ended(int(runner.stdout))
 
 
 def test_a_worker_whose_runner_died_while_it_started_ends_at_once():

@@ -125,6 +125,19 @@ def projection(method: Cpa) -> np.ndarray:
     return weight
 
 
+def ends_when_interrupted() -> bool:
+    """Whether an interrupt during training goes through."""
+
+    def interrupt(*_: int, **__: float) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        ShorterCpa().fit(gene_screen(validation="A+B"), seed=0, device="cpu", progress=interrupt)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
 def refusal(method: Cpa, asked: Query) -> str:
     try:
         method.predict(asked, n_cells=2, seed=0)
@@ -165,6 +178,7 @@ def findings() -> dict[str, Any]:
         "cell type": refusal(as_it_is, moved),
         "untrained projection moved": float(np.abs(projection(as_it_is) - untouched).max()),
         "mended projection moved": float(np.abs(projection(mended) - untouched).max()),
+        "ends when interrupted": ends_when_interrupted(),
         "files written": sorted(path.name for path in Path().iterdir()),
     }
 

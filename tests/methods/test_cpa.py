@@ -84,6 +84,10 @@ def test_the_projection_of_structures_is_untrained_in_the_package_and_trained_wh
     assert found["mended projection moved"] > 1e-4
 
 
+def test_an_interrupt_ends_it(found):
+    assert found["ends when interrupted"]
+
+
 def test_it_writes_nothing_into_the_working_directory(found):
     assert found["files written"] == []
 

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from package_screens import gene_graph, gene_screen, no_progress, query
 
+from bench.conformance.scenes import simulated_scenes
+from bench.conformance.suite import examine
 from methods.base import Unsupported
 from methods.gears import Gears
-from methods.packages.perturbation_graph import perturbation_edges
+from methods.packages.perturbation_graph import linked_genes, perturbation_edges
 from methods.sampling import draw_rows
 
 gears = pytest.importorskip("gears", reason="the gears extra is not installed")
@@ -24,6 +26,13 @@ class QuickGears(Gears):
     """GEARS for two epochs."""
 
     epochs = 2
+
+
+class QuickestGears(Gears):
+    """GEARS for one epoch."""
+
+    name = "quick-gears"
+    epochs = 1
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +122,28 @@ def test_a_gene_without_a_node_is_refused_by_name(fitted):
         fitted.predict(query(gene_screen(), "A+G1"), n_cells=2, seed=0)
 
 
-def test_an_unseen_gene_is_predicted_where_the_graph_links_it_measured_or_not(fitted):
-    for gene in "EX":
+def test_an_unseen_gene_is_predicted_where_a_trained_embedding_reaches_it_measured_or_not(fitted):
+    # C -> D, and X -> A; D itself is in the validation condition alone
+    for gene in "DX":
         assert fitted.predict(query(gene_screen(), gene), n_cells=2, seed=0).shape == (2, 24)
+
+
+def test_an_unseen_gene_that_receives_from_untrained_embeddings_alone_is_refused_by_name(fitted):
+    with pytest.raises(Unsupported, match="E is unseen, and the gene graph links it to no gene"):  # D -> E
+        fitted.predict(query(gene_screen(), "A+E"), n_cells=2, seed=0)
+
+
+def test_the_embeddings_that_training_moves_are_those_that_feed_its_genes(fitted):
+    linked = linked_genes(perturbation_edges(gene_screen(resources=gene_graph())), set("ABC"))
+    assert linked == set("ABCDX")
+    network = fitted._network
+    network.zero_grad()
+    of_conditions = network.pert_emb.weight
+    received = network.sim_layers[0](of_conditions, network.G_sim, network.G_sim_weight)
+    received[[fitted._nodes[gene] for gene in "ABC"]].sum().backward()
+    moved = of_conditions.grad.abs().sum(dim=1)
+    network.zero_grad()
+    assert {gene for gene, node in fitted._nodes.items() if moved[node] > 0} == set("ABCX")
 
 
 def test_training_conditions_without_a_node_are_left_out_not_trained_as_unperturbed():
@@ -131,6 +159,12 @@ def test_training_conditions_without_a_node_are_left_out_not_trained_as_unpertur
 def method_screen(method, train):
     method._edges = perturbation_edges(train)
     return method._screen(train, seed=0)
+
+
+def test_it_keeps_the_contract():
+    findings = {finding.check: finding.status for finding in examine(QuickestGears, simulated_scenes())}
+    assert len(findings) > 15
+    assert set(findings.values()) <= {"ok", "warning"}  # of the time it takes
 
 
 def test_without_a_graph_it_says_so_in_its_name():

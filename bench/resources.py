@@ -59,11 +59,6 @@ def load_resources(files: Mapping[str, Path]) -> Resources:
     )
 
 
-def supplied_names(files: Mapping[str, Path]) -> frozenset[str]:
-    """What a method's label is told of the files: see :meth:`methods.base.Method.label`."""
-    return frozenset(files) | frozenset("gene_graphs" for name in files if name.startswith(GRAPH))
-
-
 def _named(files: Mapping[str, Path], prefix: str) -> dict[str, Path]:
     return {name.removeprefix(prefix): path for name, path in files.items() if name.startswith(prefix)}
 

@@ -35,7 +35,7 @@ from bench.hashing import derive_seed, hash_json
 from bench.paths import PROJECT, cache_dir
 from bench.provenance import package_versions, provenance
 from bench.registry import MethodEntry
-from bench.resources import CHECKPOINT, load_resources, resource_hashes, supplied_names
+from bench.resources import CHECKPOINT, load_resources, resource_hashes
 from bench.store import LOG_FILE, RERUN_LOG_FILE, RunRecord, RunSpec, Store
 from bench.tasks import Task
 
@@ -83,7 +83,7 @@ def plan_runs(
     """Every (task, method, seed), with the hash of all that decides its result."""
     versions = package_versions()
     resources = resource_hashes(options.resources)
-    supplied = supplied_names(options.resources)
+    supplied = frozenset(options.resources)
     planned = []
     for task in tasks:
         for method in methods:

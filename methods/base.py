@@ -224,8 +224,8 @@ class Method(ABC):
         conditions
             Training and validation conditions, controls left out.
         supplied
-            What the user supplied: ``"gene_graphs"`` and ``"gene_graph:NAME"`` for each of them,
-            ``"gene_vectors"``, ``"drug_vectors"``, ``"checkpoint:NAME"`` for each pretrained model.
+            What the user supplied: ``"gene_graph:NAME"`` for each edge list, ``"gene_vectors"``, ``"drug_vectors"``,
+            ``"checkpoint:NAME"`` for each pretrained model.
         """
         return self.name
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
+from methods.gene_graph import graph_names
 from methods.molecules import UNIMOL, molecule_source
 from methods.packages.attributes import Indicators, attributes_of
 from methods.packages.biolord_settings import BATCH_SIZE, DOUBLE_GENES, DRUGS, SINGLE_GENES, BiolordSettings
@@ -70,10 +71,12 @@ class Biolord(Method):
         }
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
-        """``biolord-coexpr`` for genes without a graph or vectors, ``biolord-unimol`` for drugs with Uni-Mol's."""
-        genes = any(condition.modality == "gene" and not condition.is_control for condition in conditions)
-        if genes and not {"gene_graphs", "gene_vectors"} & set(supplied):
-            return f"{self.name}-coexpr"
+        """Names the user's gene graphs; says where co-expression stands in for them, or Uni-Mol's vectors of drugs."""
+        if any(condition.modality == "gene" and not condition.is_control for condition in conditions):
+            if "gene_vectors" in supplied:
+                return self.name
+            graphs = graph_names(supplied)
+            return "+".join([self.name, *graphs]) if graphs else f"{self.name}-coexpr"
         return f"{self.name}-{UNIMOL}" if molecule_source(conditions, supplied) == UNIMOL else self.name
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from methods.base import Method, Progress, Query, TrainingData, Unsupported, condition_seed
 from methods.conditions import Condition, TaskKind
+from methods.gene_graph import graph_names
 from methods.molecules import molecule_source
 
 if TYPE_CHECKING:
@@ -74,10 +75,9 @@ class _DolorisMethod(Method):
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
         """Name of the preset, the edge lists it was given, and what stands in for the drugs' vectors."""
-        graphs = sorted(name.partition(":")[2] for name in supplied if name.startswith("gene_graph:"))
         tokens = ["tokens"] if "gene_vectors" in supplied else []
         stand_in = molecule_source(conditions, supplied)
-        return "+".join([self.name, *graphs, *tokens]) + (f"-{stand_in}" if stand_in else "")
+        return "+".join([self.name, *graph_names(supplied), *tokens]) + (f"-{stand_in}" if stand_in else "")
 
     def record(self) -> Mapping[str, object]:
         """Size, sources of the effect, latent figures (mean, deviation, kurtosis), intra-distances (Fig. 2).

@@ -14,6 +14,7 @@ import pandas as pd
 
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import CONTROL, Condition, TaskKind
+from methods.gene_graph import graph_names
 from methods.packages.installed import missing, version
 from methods.packages.perturbation_graph import linked_genes, perturbation_edges
 from methods.packages.seeding import global_seeds
@@ -67,8 +68,9 @@ class Gears(Method):
         }
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
-        """``gears-coexpr`` where the user named no gene graph."""
-        return self.name if "gene_graphs" in supplied else f"{self.name}-coexpr"
+        """``gears+go`` with the user's gene graph of that name, ``gears-coexpr`` without any."""
+        graphs = graph_names(supplied)
+        return "+".join([self.name, *graphs]) if graphs else f"{self.name}-coexpr"
 
     def fit(self, train: TrainingData, *, seed: int, device: str, progress: Progress) -> None:
         """Train on conditions whose genes have a node, in a folder of its own."""

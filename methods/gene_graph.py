@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
 from methods.base import Resources, TrainingData
 
 _COLUMNS = ("source", "target", "weight")
+
+
+def graph_names(supplied: Collection[str]) -> list[str]:
+    """Names of the user's edge lists, sorted; ``supplied`` as in :meth:`methods.base.Method.label`."""
+    return sorted(name.partition(":")[2] for name in supplied if name.startswith("gene_graph:"))
 
 
 def named_edges(resources: Resources) -> pd.DataFrame:

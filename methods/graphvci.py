@@ -14,7 +14,7 @@ import pandas as pd
 from methods.base import Method, Progress, Query, TrainingData, Unsupported
 from methods.conditions import Condition, TaskKind
 from methods.drug_table import INDEX, DoseScale, DrugTable, dose_share, largest_dose, told_apart_by
-from methods.gene_graph import coexpression_edges, named_edges
+from methods.gene_graph import coexpression_edges, graph_names, named_edges
 from methods.gene_vectors import gene_vectors, summed_vector, vector_source
 from methods.molecules import molecule_source
 from methods.moved_controls import moved_controls
@@ -271,8 +271,8 @@ class GraphVci(_GraphVci):
     by_default = False
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
-        """``graphvci-coexpr`` where co-expression stands in for a gene graph."""
-        return _joined(self.name, _graph_source(supplied))
+        """``graphvci+go`` with the user's gene graph of that name, ``graphvci-coexpr`` without any."""
+        return _with_graphs(self.name, supplied)
 
     def _code(self, cells: TrainingCells, train: TrainingData) -> Code:
         names = sorted(_perturbations(cells.conditions))
@@ -317,10 +317,10 @@ class GraphVciEmb(_GraphVci):
     by_default = False
 
     def label(self, conditions: Collection[Condition], supplied: Collection[str]) -> str:
-        """Says where the graph, and where the vectors of genes or drugs come from, unless supplied."""
+        """Says where the graph comes from, and the vectors of genes or drugs unless supplied."""
         genes = any(condition.modality == "gene" for condition in conditions)
         vectors = vector_source(supplied) if genes else molecule_source(conditions, supplied)
-        return _joined(self.name, _graph_source(supplied), vectors)
+        return "-".join(filter(None, (_with_graphs(self.name, supplied), vectors)))
 
     def _code(self, cells: TrainingCells, train: TrainingData) -> Code:
         treated = [condition for condition in cells.conditions if not condition.is_control]
@@ -366,12 +366,10 @@ def _perturbations(conditions: Iterable[Condition]) -> set[str]:
     return {name for condition in conditions for name in condition.perturbations}
 
 
-def _graph_source(supplied: Collection[str]) -> str:
-    return "" if "gene_graphs" in supplied else "coexpr"
-
-
-def _joined(*parts: str) -> str:
-    return "-".join(filter(None, parts))
+def _with_graphs(name: str, supplied: Collection[str]) -> str:
+    """The method's name with those of the user's gene graphs, or what stands in for them."""
+    graphs = graph_names(supplied)
+    return "+".join([name, *graphs]) if graphs else f"{name}-coexpr"
 
 
 def _edge_index(edges: pd.DataFrame, genes: pd.Index) -> np.ndarray:

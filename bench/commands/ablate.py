@@ -26,11 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; every variant is an ordinary run, compared with the whole method."""
     from bench.registry import find_ablations
-    from bench.resources import supplied_names
     from bench.tasks import Task
 
     whole, *variants = find_ablations(args.method)
-    supplied = supplied_names(resource_files(args))
+    supplied = frozenset(resource_files(args))
 
     def reference(task: Task) -> str:
         return args.reference or whole.label(task.training_conditions, supplied)

@@ -193,7 +193,7 @@ def test_with_unimols_weights_it_says_so_in_its_name(monkeypatch, tmp_path):
     drugs = [treatment_condition("x", smiles="CCO")]
     assert Biolord().label(drugs, []) == "biolord-unimol"
     assert Biolord().label(drugs, ["drug_vectors"]) == "biolord"
-    assert Biolord().label([parse_key("A")], ["gene_graphs"]) == "biolord"
+    assert Biolord().label([parse_key("A")], ["gene_graph:go"]) == "biolord+go"
 
 
 def test_gene_vectors_of_the_user_take_the_place_of_the_graph():

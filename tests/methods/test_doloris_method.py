@@ -131,7 +131,7 @@ def test_treatments_without_structures_are_told_apart_by_name(screen):
 
 def test_the_label_names_the_graphs_and_what_stands_in_for_drug_vectors(drugs):
     conditions = [c for c in drugs.conditions.values() if not c.is_control]
-    graphs = {"gene_graphs", "gene_graph:go", "gene_graph:ppi"}
+    graphs = {"gene_graph:go", "gene_graph:ppi"}
     assert Doloris().label([gene_condition(["A"])], frozenset()) == "doloris"
     assert Doloris().label([gene_condition(["A"])], graphs) == "doloris+go+ppi"
     assert DolorisPaper().label([gene_condition(["A"])], {"gene_vectors"}) == "doloris-paper+tokens"

@@ -169,4 +169,4 @@ def test_it_keeps_the_contract():
 
 def test_without_a_graph_it_says_so_in_its_name():
     assert Gears().label([], []) == "gears-coexpr"
-    assert Gears().label([], ["gene_graphs"]) == "gears"
+    assert Gears().label([], ["gene_graph:go", "gene_graph:tf"]) == "gears+go+tf"

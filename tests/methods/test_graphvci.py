@@ -133,11 +133,11 @@ def test_the_gene_graph_that_was_supplied_takes_part():
 @pytest.mark.parametrize(
     ("cls", "conditions", "supplied", "label"),
     [
-        (GraphVci, [GENE], {"gene_graphs"}, "graphvci"),
+        (GraphVci, [GENE], {"gene_graph:go"}, "graphvci+go"),
         (GraphVci, [GENE], set(), "graphvci-coexpr"),
         (GraphVciEmb, [GENE], set(), "graphvci-emb-coexpr-pca"),
-        (GraphVciEmb, [GENE], {"gene_graphs", "gene_vectors"}, "graphvci-emb"),
-        (GraphVciEmb, [DRUG], {"gene_graphs"}, "graphvci-emb-rdkit"),
+        (GraphVciEmb, [GENE], {"gene_graph:go", "gene_vectors"}, "graphvci-emb+go"),
+        (GraphVciEmb, [DRUG], {"gene_graph:go"}, "graphvci-emb+go-rdkit"),
     ],
 )
 def test_the_label_says_what_is_missing(cls, conditions, supplied, label):

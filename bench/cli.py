@@ -12,6 +12,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from bench import __version__
 from bench.errors import BenchError
@@ -42,6 +43,7 @@ _DISK: Mapping[int, str] = {
     errno.EROFS: "choose a folder you may write to with --results or $DOLORIS_BENCH_CACHE",
     errno.ENOTDIR: "a file stands where a folder is needed; choose another with --results or $DOLORIS_BENCH_CACHE",
     errno.EEXIST: "a file stands where a folder is needed; choose another with --results or $DOLORIS_BENCH_CACHE",
+    errno.EISDIR: "a folder stands where a file is to be written; name a file",
 }
 
 
@@ -79,8 +81,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         remedy = _DISK.get(error.errno or 0)
         if remedy is None:
             raise
+        if _is_of(getattr(args, "out", None), error.filename):
+            remedy = remedy.replace("--results or $DOLORIS_BENCH_CACHE", "--out")
         print(f"{type(error).__name__}: {error}; {remedy}. What was finished is kept", file=sys.stderr)
         return BenchError.exit_code
     except KeyboardInterrupt:
         print("interrupted; finished runs are kept, the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _is_of(out: Path | None, name: object) -> bool:
+    """Whether a file is the output the user named, is in it or above it, or is what becomes of it."""
+    if out is None:
+        return False
+    file = Path(str(name))
+    return file in (out, *out.parents) or file.is_relative_to(out) or file.name.startswith(f".{out.name}.")

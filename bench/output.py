@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +66,16 @@ class TaskReports:
             print_report(self.comparison, out)
 
     def write(self, folder: Path) -> list[Path]:
-        """Write both in every form, the CSV of the table with every metric; returns the files."""
+        """Write both in every form, the CSV of the table with every metric; returns the files.
+
+        Where there is no comparison, one that was written beside an earlier table of this name is removed.
+        """
+        comparison = f"{self.name}.comparison"
         reports: dict[str, Report] = {self.name: self.table}
         if self.comparison is not None:
-            reports[f"{self.name}.comparison"] = self.comparison
+            reports[comparison] = self.comparison
+        else:
+            self._remove([folder / f"{comparison}.{ending}" for ending in ENDINGS.values()])
         written = []
         for name, report in reports.items():
             for form, ending in ENDINGS.items():
@@ -77,3 +83,12 @@ class TaskReports:
                 write_text(path, FORMATS[form](self.every_metric if form == "csv" and name == self.name else report))
                 written.append(path)
         return written
+
+    @staticmethod
+    def _remove(files: Sequence[Path]) -> None:
+        stale = [file for file in files if file.exists()]
+        for file in stale:
+            file.unlink()
+        if stale:
+            names = " ".join(file.name for file in stale)
+            console(stderr=True).print(f"removed, of an earlier table: {names}", markup=False)

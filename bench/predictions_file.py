@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 OUTPUTS = ("cells", "mean")
+DECLARATIONS = ("output", "unsupported")
+"""Keys of ``uns["bench"]``."""
 
 
 def read_predictions(
@@ -129,6 +131,13 @@ def _labels(path: Path, adata: AnnData, modality: Modality) -> np.ndarray:
 
 def _declared(path: Path, adata: AnnData, modality: Modality) -> tuple[Any, dict[str, str]]:
     declared = adata.uns.get("bench", {})
+    if not isinstance(declared, Mapping):
+        raise PredictionError(f"{path}, uns['bench']: {declared!r} is not a dictionary; write {{'output': 'cells'}}")
+    unknown = next((str(key) for key in declared if key not in DECLARATIONS), None)
+    if unknown is not None:
+        raise PredictionError(
+            f"{path}, uns['bench']: there is no {unknown!r}, there are {', '.join(DECLARATIONS)}; rename or remove it"
+        )
     output = str(declared.get("output", "cells"))
     if output not in OUTPUTS:
         raise PredictionError(f"{path}, uns['bench']['output']: {output!r} is not one of {', '.join(OUTPUTS)}")

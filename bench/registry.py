@@ -36,6 +36,8 @@ GROUPS: Mapping[str, tuple[Role, ...]] = {
     "baselines": ("baseline", "negative control"),
 }
 """Names that stand for several built-in methods, by role."""
+EVALUATOR_ROWS = ("technical duplicate", "control cells", "oracle")
+"""Rows of a table that the evaluator makes itself."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def find_methods(names: Sequence[str]) -> list[MethodEntry]:
         if name in GROUPS:
             found.update({key: entry for key, entry in builtin.items() if entry.cls.role in GROUPS[name]})
             continue
+        if "[" in name and "]" not in name and not name.endswith(".py"):
+            raise MethodError(f'{name!r}: the bracket is not closed; write "{name}]"')
         plain, texts = split_settings(name)
         if is_path(plain):
             if plain not in files:
@@ -180,12 +184,39 @@ def load_file(path: Path) -> list[MethodEntry]:
     Raises
     ------
     MethodError
-        If the file is missing, fails on import, or has no class that satisfies the contract's
-        declarations.
+        If the file is missing, fails on import, has no class that satisfies the contract's
+        declarations, or one whose name is taken.
     """
     entries: dict[str, MethodEntry] = {}
     _add(entries, [_entry(cls, str(path.resolve())) for cls in file_classes(path)])
+    for entry in entries.values():
+        try:
+            require_free_name(entry.name, path)
+        except MethodError as error:
+            raise MethodError(f"{entry.module}, class {entry.cls.__name__}, name: {error}") from error
     return list(entries.values())
+
+
+def require_free_name(name: str, file: Path | None = None) -> None:
+    """Refuse a name under which the tables have another row.
+
+    Parameters
+    ----------
+    name
+        What a method, or predictions made elsewhere, would be called.
+    file
+        Where the method of this name lies; a built-in one may have its own.
+
+    Raises
+    ------
+    MethodError
+        If it is that of a row of the evaluator or of a built-in method.
+    """
+    if name in EVALUATOR_ROWS:
+        raise MethodError(f"{name!r} is also the name of a row that the evaluator makes; choose another")
+    builtin = builtin_methods().get(name)
+    if builtin is not None and (file is None or file.resolve() != Path(inspect.getfile(builtin.cls)).resolve()):
+        raise MethodError(f"{name!r} is also the name of {builtin.cls.__name__} in {builtin.module}; rename one")
 
 
 def file_classes(path: Path) -> list[type[Method]]:
@@ -222,7 +253,7 @@ def import_file(path: Path) -> ModuleType:
     """
     path = path.resolve()
     if path.suffix != ".py" or not path.is_file():
-        raise MethodError(f"--method: {str(path)!r} is not a Python file; give the path of one, or a method's name")
+        raise MethodError(f"{str(path)!r} is not a Python file; give the path of one, or a method's name")
     # A name of its own: `random.py` or `linear.py` must not displace the module of that name.
     name = f"method_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -243,9 +274,10 @@ def import_file(path: Path) -> ModuleType:
 def _builtin(name: str, builtin: Mapping[str, MethodEntry]) -> MethodEntry:
     if name in builtin:
         return builtin[name]
-    close = difflib.get_close_matches(name, builtin, n=3, cutoff=0.4) or list(builtin)
+    close = difflib.get_close_matches(name, builtin, n=3)
+    hint = f" (closest: {', '.join(close)})" if close else ""
     raise MethodError(
-        f"--method: there is no method {name!r} (closest: {', '.join(close)}). `python -m bench methods` lists them; "
+        f"there is no method {name!r}{hint}. `python -m bench methods` lists them; "
         "a file of your own is named by its path, ending in .py"
     )
 
@@ -270,6 +302,8 @@ def _entry(cls: type[Method], module: str, settings: Mapping[str, Setting] | Non
         configuration = dict(method.configuration())
         unavailable = environment_problem(cls.environment) or method.unavailable()
     except Exception as error:
+        if settings and module.startswith(f"{methods.__name__}."):
+            raise MethodError(f"{shown_settings(cls.name, settings)}: {error}") from error
         line = _line_in(Path(inspect.getfile(cls)), error)
         raise MethodError(f"{where}, line {line}: cannot be constructed or asked: {_described(error)}") from error
     try:

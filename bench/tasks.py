@@ -147,16 +147,17 @@ def find_split(name_or_path: str) -> Path:
     Raises
     ------
     SplitError
-        If there is none; the message lists the closest names.
+        If there is none; the message lists the closest names, if any are close.
     """
     if name_or_path.endswith(".toml"):
         return Path(name_or_path)
     tasks = dict(list_tasks())
     if name_or_path in tasks:
         return tasks[name_or_path]
-    close = difflib.get_close_matches(name_or_path, tasks, n=3) or sorted(tasks)
+    close = difflib.get_close_matches(name_or_path, tasks, n=3)
+    hint = f" (closest: {', '.join(close)})" if close else ""
     raise SplitError(
-        f"--task: there is no task {name_or_path!r} (closest: {', '.join(close)}). `python -m bench tasks` lists them; "
+        f"there is no task {name_or_path!r}{hint}. `python -m bench tasks` lists them; "
         "`python -m bench split` makes one from an imported data set"
     )
 

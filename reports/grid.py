@@ -159,7 +159,7 @@ def _difference(difference: Difference, decimals: int) -> tuple[GridCell, ...]:
         GridCell(number(difference.difference, decimals)),
         GridCell(interval),
         GridCell(p_value(difference.p_adjusted)),
-        GridCell(number(difference.detectable, decimals)),
+        GridCell(DASH if math.isnan(difference.detectable) else number(difference.detectable, decimals)),
         GridCell(str(difference.n_conditions)),
         GridCell(f"{difference.seeds} / {difference.reference_seeds}"),
         GridCell(difference.verdict),

@@ -199,7 +199,7 @@ class Difference:
     p, p_adjusted
         Wilcoxon signed-rank p-value, raw and after Benjamini-Hochberg over the whole comparison.
     detectable
-        Minimum detectable effect.
+        Minimum detectable effect; NaN where the test can show none.
     n_conditions
         Conditions compared: those with a value for both sides.
     seeds, reference_seeds

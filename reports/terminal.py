@@ -50,15 +50,15 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def plain_text(report: Report, width: int = PLAIN_WIDTH) -> str:
-    """The report without styles: the best is marked ``*``, the second ``+``, greyed numbers stand in parentheses."""
+    """The report without styles: the best is marked ``*``, the second ``†``, greyed numbers stand in parentheses."""
     grid = _plain(lay_out(report))
-    lines = ("".join(text for text, _ in line).rstrip() for line in _lines(grid, width, legend=("* best", "+ second")))
+    lines = ("".join(text for text, _ in line).rstrip() for line in _lines(grid, width, legend=("* best", "† second")))
     return "\n".join(lines) + "\n"
 
 
 def _plain(grid: Grid) -> Grid:
     """Styles turned into signs."""
-    sign = {"best": "*", "second": "+", None: ""}
+    sign = {"best": "*", "second": "†", None: ""}
 
     def cell(one: GridCell, column: GridColumn) -> GridCell:
         if not column.greyed or one.value == DASH:

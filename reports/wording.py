@@ -39,7 +39,8 @@ def comparison_caption(comparison: Comparison) -> tuple[str, ...]:
         f"Mean paired difference per condition, method minus {comparison.reference}, with its {percent} interval "
         f"({comparison.replicates:,} bootstrap replicates over conditions, Student's t over seeds).",
         "Adj. p: Wilcoxon signed-rank over conditions, Benjamini–Hochberg adjusted over all methods and metrics shown.",
-        "MDE: minimum detectable effect, the difference found with power 0.8 at the 5 % level.",
+        "MDE: minimum detectable effect, the mean difference that this test finds with power 0.8 at the 5 % level "
+        "before adjustment, if differences are normal.",
         f"n: conditions compared. Seeds: of the method / of {comparison.reference}.",
         f"Better or worse: adjusted p below {comparison.alpha:g} and an interval without zero.",
     )

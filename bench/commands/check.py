@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from bench.conformance.findings import Finding
     from methods.base import Method
 
-HELP = "put a method of your own through the conformance suite, on tiny simulated tasks"
+HELP = "Put a method of your own through the conformance suite, on tiny simulated tasks."
 _STYLE = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
@@ -28,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     scenes = simulated_scenes()
     reports = []
     for cls in classes:
-        findings = examine(cls, scenes)
+        findings = [*_name(cls), *examine(cls, scenes)]
         _show(cls, findings)
         reports.append(findings)
     return int(any(finding.status == "failed" for findings in reports for finding in findings))
@@ -38,6 +40,22 @@ def _classes(target: str) -> list[type[Method]]:
     from bench.registry import file_classes, find_methods, is_path
 
     return file_classes(Path(target)) if is_path(target) else [find_methods([target])[0].cls]
+
+
+def _name(cls: type[Method]) -> Iterator[Finding]:
+    from bench.conformance.findings import Finding
+    from bench.errors import MethodError
+    from bench.registry import require_free_name
+
+    check, name = "a name of its own", getattr(cls, "name", None)
+    if not isinstance(name, str):
+        return  # the suite says so
+    try:
+        require_free_name(name, Path(inspect.getfile(cls)))
+    except MethodError as error:
+        yield Finding(check, "failed", "a name that no other row of a table has", str(error), "choose another name")
+    else:
+        yield Finding(check, "ok")
 
 
 def _show(cls: type[Method], findings: list[Finding]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bench.commands.execution import positive_count
 
 if TYPE_CHECKING:
     from bench.splits import ControlFolds, Split
@@ -51,7 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--validation", type=float, default=0.1, metavar="F", help="fraction of what is left that validates (0.1)"
     )
     parser.add_argument(
-        "--min-cells", type=int, default=30, metavar="N", help="leave out conditions and controls with fewer cells (30)"
+        "--min-cells",
+        type=positive_count,
+        default=30,
+        metavar="N",
+        help="leave out conditions and controls with fewer cells (30)",
     )
     parser.add_argument(
         "--controls",
@@ -61,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fractions of the controls for training, scoring and DE ranking (0.6,0.2,0.2)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="data seed of every draw (0)")
-    parser.add_argument("--task", metavar="NAME", help="name of the task (default: DATASET_KIND)")
+    parser.add_argument("--task", type=_task_name, metavar="NAME", help="name of the task (default: DATASET_KIND)")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="file to write; a folder with --folds (default: in the cache)"
     )
@@ -207,6 +214,14 @@ def _folds(fractions: tuple[float, float, float]) -> ControlFolds:
         where = ".".join(str(step) for step in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         raise SplitError(f"--controls{f' ({where})' if where else ''}: {message}") from error
+
+
+def _task_name(text: str) -> str:
+    if not re.fullmatch("[a-z0-9][a-z0-9_]*", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a name of lower-case letters, digits and '_', such as my_task"
+        )
+    return text
 
 
 def _names(text: str) -> tuple[str, ...]:

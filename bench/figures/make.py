@@ -53,12 +53,13 @@ def make_figures(specs: Sequence[FigureSpec], boards: Sequence[Leaderboard], fol
     folder
         Where to.
     """
+    cast = sorted({record.method for board in boards for record in board.records})
     for spec in specs:
         if spec.per_task:
             for board in boards:
-                yield _make(spec, [board], folder, board.evaluator.task.name)
+                yield _make(spec, [board], folder, board.evaluator.task.name, cast)
         else:
-            yield _make(spec, boards, folder, "")
+            yield _make(spec, boards, folder, "", cast)
 
 
 def heading_of(boards: Sequence[Leaderboard]) -> str:
@@ -70,7 +71,7 @@ def heading_of(boards: Sequence[Leaderboard]) -> str:
     return " · ".join(parts)
 
 
-def _make(spec: FigureSpec, boards: Sequence[Leaderboard], folder: Path, task: str) -> FigureOutcome:
+def _make(spec: FigureSpec, boards: Sequence[Leaderboard], folder: Path, task: str, cast: list[str]) -> FigureOutcome:
     from reports.figures.style import save
 
     name = f"{spec.name}.{task}" if task else spec.name
@@ -78,6 +79,7 @@ def _make(spec: FigureSpec, boards: Sequence[Leaderboard], folder: Path, task: s
         frame = spec.build(boards)
     except FigureUnavailable as error:
         return FigureOutcome(spec, name, task, (), str(error))
+    frame.attrs["methods"] = cast
     figure = spec.draw(frame, heading_of(boards))
     files = []
     for form in ("pdf", "png"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.statistics.arrays import Floats
 from bench.statistics.bootstrap import REPLICATES, Interval, paired_bootstrap
-from bench.statistics.significance import minimum_detectable_effect, wilcoxon_p
+from bench.statistics.significance import least_p, minimum_detectable_effect, wilcoxon_p
 from bench.statistics.summary import defined_conditions
 
 
@@ -25,7 +25,9 @@ class PairedComparison:
     p
         Wilcoxon signed-rank on the per-condition differences of seed means, unadjusted.
     detectable
-        Minimum detectable effect at 5 % and power 0.8.
+        Minimum detectable effect of that test at 5 % and power 0.8; NaN where it cannot reach 5 %.
+    least_p
+        The smallest ``p`` that this number of differing conditions can give.
     n_conditions
         Conditions compared.
     n_left_out
@@ -40,6 +42,7 @@ class PairedComparison:
     standard_error: float
     p: float
     detectable: float
+    least_p: float
     n_conditions: int
     n_left_out: int
     seeds: tuple[int, int]
@@ -76,7 +79,7 @@ def compare(
     seeds = (a.shape[0], b.shape[0])
     if n_conditions == 0:
         nan = float("nan")
-        return PairedComparison(nan, nan, nan, nan, nan, nan, 0, n_left_out, seeds)
+        return PairedComparison(nan, nan, nan, nan, nan, nan, nan, 0, n_left_out, seeds)
     a, b = a[:, both], b[:, both]
     differences = a.mean(axis=0) - b.mean(axis=0)
     boot = paired_bootstrap(a, b, replicates=replicates, confidence=confidence, interval=interval, seed=seed)
@@ -87,6 +90,7 @@ def compare(
         standard_error=boot.standard_error,
         p=wilcoxon_p(differences),
         detectable=minimum_detectable_effect(differences),
+        least_p=least_p(differences),
         n_conditions=n_conditions,
         n_left_out=n_left_out,
         seeds=seeds,

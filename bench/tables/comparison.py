@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -68,7 +69,9 @@ def comparison_table(
     if reference not in arrays.scored:
         scored = ", ".join(sorted(arrays.scored))
         raise MethodError(f"reference {reference!r} has no scores on task {arrays.task!r}; choose one of {scored}")
-    measured = measure_columns(arrays, facts, bounds, "raw")
+    every = measure_columns(arrays, facts, bounds, "raw")
+    copies = {(part.fact.metric, part.genes): part.group for part in every if _as_on_all_genes(part, every)}
+    measured = [part for part in every if (part.fact.metric, part.genes) not in copies]
     names = [
         name
         for name in row_names(arrays, measured, bounds, methods)
@@ -81,7 +84,8 @@ def comparison_table(
     footnotes = Footnotes()
     sections = []
     for part, line, p_line in zip(measured, results, adjusted, strict=True):
-        column = _column(part, line, footnotes)
+        same = [group for (metric, _), group in copies.items() if metric == part.fact.metric]
+        column = _column(part, line, footnotes, same if part.genes == "all" else ())
         differences = tuple(
             _difference(arrays, part, name, result, float(p), footnotes)
             for name, result, p in zip(names, line, p_line, strict=True)
@@ -112,8 +116,23 @@ def _compare(
     )
 
 
-def _column(part: MeasuredColumn, results: Sequence[PairedComparison], footnotes: Footnotes) -> Column:
+def _as_on_all_genes(part: MeasuredColumn, columns: Sequence[MeasuredColumn]) -> bool:
+    """Whether a gene set holds the whole panel: its tests would be those on all genes, counted twice."""
+    if part.genes == "all":
+        return False
+    whole = next((one for one in columns if one.genes == "all" and one.fact.metric == part.fact.metric), None)
+    return whole is not None and all(
+        np.allclose(values, whole.values[name], rtol=1e-9, atol=0, equal_nan=True)
+        for name, values in part.values.items()
+    )
+
+
+def _column(
+    part: MeasuredColumn, results: Sequence[PairedComparison], footnotes: Footnotes, same: Sequence[str]
+) -> Column:
     texts = [wording.closer(part.fact)] if part.fact.better == "closer" else []
+    if same:
+        texts.append(wording.same_genes(same))
     if part.range.flat:
         texts.append(wording.flat_here(part))
     return Column(
@@ -151,6 +170,8 @@ def _difference(
         texts.append(wording.NO_SCORES)
     elif result.n_left_out:
         texts.append(wording.left_out(result.n_conditions, len(arrays.conditions)))
+    if result.n_conditions and math.isnan(result.detectable):
+        texts.append(wording.undetectable(result.least_p))
     return Difference(
         method=name,
         difference=result.difference,

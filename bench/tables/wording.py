@@ -71,6 +71,19 @@ def left_out(n_compared: int, n_conditions: int) -> str:
     return f"compared on the {n_compared} of {n_conditions} conditions that both have"
 
 
+def same_genes(groups: Sequence[str]) -> str:
+    """Why a metric is not compared on some sets of genes."""
+    return f"{', '.join(groups)}: the same genes, so not compared again"
+
+
+def undetectable(least_p: float) -> str:
+    """Why there is no minimum detectable effect."""
+    return (
+        f"no MDE, and no verdict possible: with so few differing conditions the signed-rank test cannot fall below "
+        f"p = {least_p:.4g}"
+    )
+
+
 def _reasons(reasons: Mapping[str, str]) -> str:
     counts = Counter(reasons.values())
     if len(counts) == 1:

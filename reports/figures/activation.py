@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports.figures.style import COLOURS, QUIET, canvas, style
+from reports.figures.style import QUIET, canvas, looks, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,13 +20,15 @@ def activation(frame: pd.DataFrame, heading: str = "") -> Figure:
     Parameters
     ----------
     frame
-        Columns ``condition``, ``gene``, ``predicted`` (probability), ``observed`` (frequency among the held-out
-        cells), and, the same in all rows of a condition, ``error_all`` and ``error_active``: the expected calibration
-        error of either panel.
+        One method. Columns ``method``, ``condition``, ``gene``, ``predicted`` (probability), ``observed`` (frequency
+        among the held-out cells), and, the same in all rows of a condition, ``error_all`` and ``error_active``: the
+        expected calibration error of either panel.
     heading
         What the figure was made from.
     """
     conditions = list(dict.fromkeys(frame["condition"]))
+    method = str(frame["method"].iloc[0])
+    colour = looks(frame)[method].colour
     with style():
         figure, axes = canvas(2 * len(conditions), heading, columns=4, height=2.0)
         for index, condition in enumerate(conditions):
@@ -39,12 +41,12 @@ def activation(frame: pd.DataFrame, heading: str = "") -> Figure:
                 axis.plot([0, 1], [0, 1], color=QUIET, linewidth=0.7, linestyle="--", zorder=0)
                 # Thousands of points would make the vector file heavy: they alone are drawn as an image.
                 axis.scatter(
-                    part["predicted"], part["observed"], s=4, alpha=0.5, color=COLOURS[0], linewidths=0, rasterized=True
+                    part["predicted"], part["observed"], s=4, alpha=0.5, color=colour, linewidths=0, rasterized=True
                 )
                 axis.set_xlim(-0.02, 1.02)
                 axis.set_ylim(-0.02, 1.02)
                 axis.set_aspect("equal")
                 axis.set_title(f"{condition}\n{name} ({len(part):,})\ncalibration error {error:.3f}", fontsize=6.5)
-                axis.set_xlabel("predicted probability")
+                axis.set_xlabel(f"probability predicted by\n{method}")
             axes[2 * index].set_ylabel("observed frequency")
     return figure

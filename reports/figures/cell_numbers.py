@@ -25,7 +25,7 @@ def score_by_cells(frame: pd.DataFrame, heading: str = "") -> Figure:
         What the figure was made from.
     """
     panels = frame[["metric", "genes"]].drop_duplicates().to_numpy().tolist()
-    shown = looks(frame["method"])
+    shown = looks(frame)
     with style():
         figure, axes = canvas(len(panels), heading, columns=3, height=2.3)
         handles: dict[str, object] = {}

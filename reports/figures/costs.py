@@ -26,7 +26,7 @@ def score_by_cost(frame: pd.DataFrame, heading: str = "") -> Figure:
         What the figure was made from.
     """
     tasks = list(dict.fromkeys(frame["task"]))
-    shown = looks(frame["method"])
+    shown = looks(frame)
     with style():
         figure, axes = canvas(2 * len(tasks), heading, columns=4, height=2.1)
         handles: dict[str, object] = {}

@@ -26,7 +26,7 @@ def intra_distance(frame: pd.DataFrame, heading: str = "") -> Figure:
         What the figure was made from.
     """
     tasks = list(dict.fromkeys(frame["task"]))
-    shown = looks(name for name in frame["method"] if name != TRUE_CELLS)
+    shown = looks(frame[frame["method"] != TRUE_CELLS])
     tallest = int(frame.groupby("task")["method"].nunique().max())
     with style():
         figure, axes = canvas(len(tasks), heading, columns=2, height=0.7 + 0.22 * tallest)

@@ -28,7 +28,7 @@ def rank_over_tasks(frame: pd.DataFrame, heading: str = "") -> Figure:
     values = table.to_numpy(dtype=float)
     with style():
         figure, (axis,) = canvas(
-            1, heading, columns=1, height=0.9 + 0.24 * len(table), width=min(7.0, 2.4 + 1.1 * table.shape[1])
+            1, heading, columns=1, height=0.9 + 0.24 * len(table), width=min(7.0, 3.2 + 1.1 * table.shape[1])
         )
         shown = np.ma.masked_invalid(values)
         edges = [np.arange(size + 1) - 0.5 for size in values.shape]
@@ -44,5 +44,5 @@ def rank_over_tasks(frame: pd.DataFrame, heading: str = "") -> Figure:
         axis.set_yticks(range(len(table)), table.index)
         axis.spines[:].set_visible(False)
         axis.tick_params(length=0)
-        axis.set_title("mean rank over the headline metrics (1 is best)")
+        axis.set_title("mean rank over the\nheadline metrics (1 is best)")
     return figure

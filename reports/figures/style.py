@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -69,9 +70,13 @@ def style() -> Iterator[None]:
         yield
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for every name, the same for the same names in any order; no two alike below 63 names."""
-    ordered = sorted(set(names))
+def looks(frame: pd.DataFrame) -> dict[str, Look]:
+    """A look for every method of a frame; no two alike below 63 methods.
+
+    ``frame.attrs["methods"]``, where given, are all methods of the figures drawn together: a method then looks the same
+    in each, whoever else is in it.
+    """
+    ordered = sorted({*frame.attrs.get("methods", ()), *frame["method"]})
     return {
         name: Look(colour, marker)
         for name, colour, marker in zip(ordered, cycle(COLOURS), cycle(MARKERS), strict=False)

@@ -8,13 +8,14 @@ from typing import Any
 
 from reports.html.model import Board, CellLook, HtmlReport, Perturbation, RunLine, TaskView
 from reports.model import Cell, Comparison, Difference
-from reports.wording import table_caption
+from reports.numbers import p_value, rounded
+from reports.wording import comparison_caption, table_caption
 
 _DIGITS = 7
 
 
 def payload(report: HtmlReport) -> dict[str, Any]:
-    """Everything the page shows; numbers to seven significant digits, undefined ones ``None``."""
+    """Everything the page shows; numbers as a printed table rounds them, undefined ones ``None``."""
     return {
         "title": report.title,
         "provenance": [list(pair) for pair in report.provenance],
@@ -27,8 +28,16 @@ def payload(report: HtmlReport) -> dict[str, Any]:
 def _number(value: float) -> float | int | None:
     if not math.isfinite(value):
         return None
-    short = float(f"{value:.{_DIGITS}g}")
-    return int(short) if short.is_integer() else short
+    return _whole(float(f"{value:.{_DIGITS}g}"))
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if value.is_integer() else value
+
+
+def _printed(value: float, decimals: int) -> float | int | None:
+    # Rounded here, because a browser's `toFixed` rounds ties another way than the printed tables.
+    return _whole(rounded(value, decimals)) if math.isfinite(value) else None
 
 
 def _board(board: Board) -> dict[str, Any]:
@@ -52,7 +61,7 @@ def _board(board: Board) -> dict[str, Any]:
                 "better": column.better,
                 "perfect": _number(column.perfect),
                 "decimals": column.decimals,
-                "range": _number(column.dynamic_range),
+                "range": _printed(column.dynamic_range, 2),
                 "greyed": column.greyed,
                 "headline": (column.metric, column.genes) in headline,
                 "notes": list(column.notes),
@@ -64,7 +73,10 @@ def _board(board: Board) -> dict[str, Any]:
                 "name": row.name,
                 "kind": row.kind,
                 "notes": list(row.notes),
-                "cells": [None if cell is None else _cell(cell) for cell in row.cells],
+                "cells": [
+                    None if cell is None else _cell(cell, column.decimals)
+                    for cell, column in zip(row.cells, table.columns, strict=True)
+                ],
             }
             for row in table.rows
         ],
@@ -81,14 +93,14 @@ def _board(board: Board) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell) -> list[Any]:
+def _cell(cell: Cell, decimals: int) -> list[Any]:
     return [
-        _number(cell.mean),
-        _number(cell.condition_spread),
-        _number(cell.seed_spread),
+        _printed(cell.mean, decimals),
+        _printed(cell.condition_spread, decimals),
+        _printed(cell.seed_spread, decimals),
         cell.n_conditions,
         cell.n_seeds,
-        _number(cell.normalised),
+        _printed(cell.normalised, 2),
         cell.rank,
         list(cell.notes),
     ]
@@ -98,28 +110,30 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {
         "reference": comparison.reference,
         "confidence": comparison.confidence,
+        "caption": " ".join(comparison_caption(comparison)[1:]),
         "notes": [[note.mark, note.text] for note in comparison.notes],
         "sections": [
             {
                 "metric": section.column.metric,
                 "genes": section.column.genes,
                 "decimals": section.column.decimals,
-                "rows": [_difference(one) for one in section.differences],
+                "rows": [_difference(one, section.column.decimals) for one in section.differences],
             }
             for section in comparison.sections
         ],
     }
 
 
-def _difference(one: Difference) -> dict[str, Any]:
+def _difference(one: Difference, decimals: int) -> dict[str, Any]:
     return {
         "method": one.method,
-        "difference": _number(one.difference),
-        "low": _number(one.low),
-        "high": _number(one.high),
-        "p": _number(one.p_adjusted),
-        "detectable": _number(one.detectable),
+        "difference": _printed(one.difference, decimals),
+        "low": _printed(one.low, decimals),
+        "high": _printed(one.high, decimals),
+        "p": p_value(one.p_adjusted),
+        "detectable": _printed(one.detectable, decimals),
         "n": one.n_conditions,
+        "seeds": f"{one.seeds} / {one.reference_seeds}",
         "verdict": one.verdict,
         "notes": list(one.notes),
     }

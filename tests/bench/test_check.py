@@ -415,6 +415,18 @@ def test_the_command_explains_and_exits_with_1(tmp_path, capsys):
         assert word in shown
 
 
+@pytest.mark.parametrize(
+    ("name", "found"), [("oracle", "a row that the evaluator makes"), ("linear", "Linear in methods.linear")]
+)
+def test_a_name_that_another_row_has_fails(tmp_path, capsys, name, found):
+    path = tmp_path / "mine.py"
+    path.write_text(f"from methods.control import Control\n\n\nclass Mine(Control):\n    name = {name!r}\n")
+    assert check_command.run(Namespace(method=str(path))) == 1
+    shown = capsys.readouterr().out
+    assert found in shown
+    assert "1 failed" in shown
+
+
 def test_the_command_exits_with_0_for_a_good_method_by_name(capsys):
     assert check_command.run(Namespace(method="control")) == 0
     assert "failed" not in capsys.readouterr().out
@@ -427,3 +439,13 @@ def test_the_listing_shows_what_cannot_run_and_why(tmp_path, capsys):
     shown = " ".join(capsys.readouterr().out.split())
     assert "linear" in shown
     assert "no: needs [gpu]" in shown
+    assert "same seed" in shown
+
+
+def test_the_listing_cuts_no_remedy_and_breaks_no_word_on_a_narrow_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    remedy = "needs the package far-away; `pip install -c constraints.txt -e '.[far-away]'`, which takes minutes"
+    path = tmp_path / "mine.py"
+    path.write_text(BROKEN_FILE + f"\n    def unavailable(self):\n        return {remedy!r}\n")
+    assert methods_command.run(Namespace(method=[str(path)])) == 0
+    assert f"no: {remedy}\n" in capsys.readouterr().out

@@ -100,6 +100,8 @@ FAULTS = {
     "negative": ({"X": np.full((4, 3), -0.5)}, "is negative"),
     "counts": ({"X": np.full((4, 3), 40.0)}, "look like counts"),
     "text": ({"uns": {"bench": {"output": "median"}}}, "'median' is not one of cells, mean"),
+    "misspelt declaration": ({"uns": {"bench": {"outptu": "mean"}}}, "no 'outptu', there are output, unsupported"),
+    "declaration of another kind": ({"uns": {"bench": "mean"}}, "'mean' is not a dictionary"),
     "bad reasons": ({"uns": {"bench": {"unsupported": "C"}}}, "not a JSON object"),
     "both": ({"uns": {"bench": {"unsupported": '{"C": "why"}'}}}, "'C' is both predicted and declared unsupported"),
 }

@@ -9,7 +9,15 @@ import pytest
 from bench.errors import MethodError
 from bench.method_sources import imported_files
 from bench.paths import PROJECT
-from bench.registry import builtin_methods, find_methods, load_file, method_source_hash
+from bench.registry import (
+    EVALUATOR_ROWS,
+    builtin_methods,
+    find_methods,
+    load_file,
+    method_source_hash,
+    require_free_name,
+)
+from bench.scoring import CONTROL_CELLS, ORACLE, TECHNICAL_DUPLICATE
 
 METHOD = """
     from methods.base import Method
@@ -131,6 +139,33 @@ def test_two_classes_of_one_name_in_one_file_are_refused(write):
 def test_an_unknown_name_gives_the_closest():
     with pytest.raises(MethodError, match=r"no method 'liner' \(closest: linear"):
         find_methods(["liner"])
+
+
+def test_a_name_like_no_other_lists_none():
+    with pytest.raises(MethodError, match=r"no method 'qqqq'\. `python -m bench methods` lists them"):
+        find_methods(["qqqq"])
+
+
+def test_a_bracket_that_is_not_closed_is_said():
+    with pytest.raises(MethodError, match=r'the bracket is not closed; write "doloris\[nfe=30\]"'):
+        find_methods(["doloris[nfe=30"])
+
+
+def test_a_bad_setting_of_a_built_in_method_is_said_without_a_place_in_the_code():
+    with pytest.raises(MethodError) as error:
+        find_methods(["doloris[nfe=-3]"])
+    assert str(error.value).startswith("doloris[nfe=-3]: ")
+    assert "class" not in str(error.value)
+
+
+def test_the_evaluators_rows_and_built_in_methods_keep_their_names(write):
+    assert set(EVALUATOR_ROWS) == {TECHNICAL_DUPLICATE, CONTROL_CELLS, ORACLE}
+    with pytest.raises(MethodError, match="'oracle' is also the name of a row that the evaluator makes"):
+        load_file(write(METHOD.replace('name = "mine"', 'name = "oracle"')))
+    with pytest.raises(MethodError, match="'linear' is also the name of Linear"):
+        require_free_name("linear")
+    require_free_name("linear", PROJECT / "methods" / "linear.py")
+    require_free_name("linear-mine")
 
 
 def test_a_file_that_is_not_there_is_named():

@@ -33,6 +33,16 @@ def tasks(*arguments: str) -> int:
     return tasks_command.run(parser.parse_args(arguments))
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [("--min-cells", "0", "whole number above 0"), ("--task", "bad name%", "lower-case letters, digits and '_'")],
+)
+def test_a_bad_option_is_said_in_words(option, value, told, capsys):
+    with pytest.raises(SystemExit):
+        split("sim_double_tiny", option, value)
+    assert told in capsys.readouterr().err
+
+
 def test_a_split_without_a_kind_is_proposed_written_to_the_cache_and_explained(capsys):
     assert split("sim_double_tiny", "--min-cells", "20") == 0
     path = cache_dir() / "splits" / "sim_double_tiny_double_gene.toml"

@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from bench.statistics.comparison import compare
 from bench.statistics.dynamic_range import dynamic_range_fraction, normalised_score
-from bench.statistics.significance import adjust_p, minimum_detectable_effect, wilcoxon_p
+from bench.statistics.significance import adjust_p, least_p, minimum_detectable_effect, wilcoxon_p
 from bench.statistics.summary import summarise
 
 p_values = hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1))
@@ -55,15 +55,26 @@ def test_undefined_p_values_stay_undefined_and_cost_nothing():
 
 
 def test_minimum_detectable_effect_by_hand():
-    # sd of (1, 2, 3) is 1; (1.959964 + 0.841621) / sqrt(3)
-    assert minimum_detectable_effect(np.array([1.0, 2.0, 3.0])) == pytest.approx(1.617496, abs=1e-5)
+    # n = 7: p-values are multiples of 2 / 2^7, at most 6 / 128 = 0.046875; t(1 - that / 2, 6) + t(0.8, 6)
+    differences = np.array([1.0, 2, 3, 4, 5, 6, 7])
+    expected = math.sqrt(math.pi / 3) * (2.494513 + 0.905703) * differences.std(ddof=1) / math.sqrt(7)
+    assert minimum_detectable_effect(differences) == pytest.approx(expected, rel=1e-4)
 
 
-def test_an_effect_of_the_detectable_size_is_found_four_times_in_five():
+@pytest.mark.parametrize("n", [6, 7, 8, 10, 25, 51])
+def test_the_test_behind_the_verdict_finds_an_effect_of_the_detectable_size_four_times_in_five(n):
     rng = np.random.default_rng(0)
-    size = minimum_detectable_effect(np.array([-1.0, 1.0] * 50))  # sd 1.005, 100 conditions
-    found = np.mean([abs(x.mean()) > 1.96 * x.std(ddof=1) / 10 for x in rng.normal(size, 1.005, (2000, 100))])
-    assert found == pytest.approx(0.8, abs=0.035)
+    drawn = rng.normal(size=(2000, n))
+    unit = drawn[0] / drawn[0].std(ddof=1)
+    found = np.mean([wilcoxon_p(x) < 0.05 for x in drawn + minimum_detectable_effect(unit)])
+    assert found == pytest.approx(0.8, abs=0.03)  # binomial standard error 0.9 %
+
+
+def test_where_the_test_cannot_reach_the_level_there_is_no_detectable_effect():
+    assert least_p(np.arange(1.0, 6)) == wilcoxon_p(np.arange(1.0, 6)) == 0.0625
+    assert math.isnan(minimum_detectable_effect(np.arange(1.0, 6)))
+    assert math.isnan(minimum_detectable_effect(np.arange(5.0)))
+    assert math.isnan(minimum_detectable_effect(np.zeros(20)))  # zeros are dropped
 
 
 def test_dynamic_range_by_hand():

@@ -9,6 +9,7 @@ from score_frames import RETRIEVAL, RMSE, VARIANCE, declined, frame, texts
 
 from bench.errors import MethodError
 from bench.tables import comparison_table
+from reports.terminal import plain_text
 
 RNG = np.random.default_rng(0)
 BASE = RNG.normal(1, 0.1, 30)
@@ -27,10 +28,21 @@ def test_a_comparison_holds_the_numbers_computed_by_hand():
     table, by_name = compared({"linear": [[1.0, 2.0, 3.0]], "a": [[0.5, 1.0, 1.5], [1.5, 2.0, 1.5]]})
     a = by_name["a"]
     assert a.difference == pytest.approx((0 - 0.5 - 1.5) / 3)  # seed means 1, 1.5, 1.5
-    assert a.detectable == pytest.approx(2.801585 * np.std([0, -0.5, -1.5], ddof=1) / math.sqrt(3), rel=1e-5)
     assert a.p == pytest.approx(0.5)  # two differences, both negative: 2 / 4
     assert (a.n_conditions, a.seeds, a.reference_seeds) == (3, 2, 1)
     assert table.reference == "linear"
+
+
+def test_too_few_conditions_for_the_test_have_a_footnote_in_place_of_a_detectable_effect():
+    base = np.arange(6.0)
+    table, by_name = compared({"linear": [list(base[:5])], "a": [list(2 * base[:5] + 1)]})
+    assert math.isnan(by_name["a"].detectable)
+    assert "cannot fall below p = 0.0625" in texts(table, by_name["a"].notes)[0]
+    line = next(line for line in plain_text(table).splitlines() if line.startswith("aᵃ"))
+    assert line.split()[-6:] == ["–", "5", "1", "/", "1", "undecided"]
+    _, by_name = compared({"linear": [list(base)], "a": [list(2 * base + 1)]})
+    assert by_name["a"].detectable > 0
+    assert by_name["a"].notes == ()
 
 
 def test_a_clear_gain_a_clear_loss_and_no_difference_are_told_apart():
@@ -63,6 +75,16 @@ def test_p_values_are_adjusted_over_methods_and_metrics_together():
     assert len(raw) == 4
 
 
+def test_a_gene_set_that_is_the_whole_panel_is_tested_once():
+    scores = values(linear=0, a=0.01)
+    other = frame(values(linear=0, a=0.02), genes="de20")
+    both = pd.concat([frame(scores), frame(scores, genes="de40"), other])
+    table = comparison_table(both, [RMSE], "linear", replicates=100)
+    assert [section.column.genes for section in table.sections] == ["all", "de20"]
+    assert "DE40: the same genes" in texts(table, table.sections[0].column.notes)[0]
+    assert table.sections[1].column.notes == ()
+
+
 def test_floor_and_oracle_are_not_compared_but_the_control_is():
     shifts = {"linear": 0, "a": 0.1, "technical duplicate": -0.9, "oracle": -0.9, "control": 1}
     _, by_name = compared(values(**shifts))
@@ -74,7 +96,7 @@ def test_only_conditions_both_support_are_compared_and_their_number_is_said():
     table, by_name = compared(scores, unsupported=declined(("some", "c2", "why")))
     assert by_name["some"].n_conditions == 2
     assert by_name["some"].difference == pytest.approx(-1.5)
-    assert texts(table, by_name["some"].notes) == ["compared on the 2 of 3 conditions that both have"]
+    assert texts(table, by_name["some"].notes)[0] == "compared on the 2 of 3 conditions that both have"
 
 
 def test_a_method_that_supports_nothing_has_no_difference_and_a_reason():

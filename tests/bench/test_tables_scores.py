@@ -45,13 +45,13 @@ method                     RMSE ↓
 technical duplicate   0.200±0.141
 ─────────────────────────────────
 A                    *0.450±0.212
-Bᵃ                   +0.500±0.000
+Bᵃ                   †0.500±0.000
 ─────────────────────────────────
 control               0.800±0.283
 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
 
 2 held-out conditions. Mean over conditions of the mean over seeds (1 to 2 seeds) ± standard deviation over
-conditions of the mean over seeds. * best, + second, among the methods scored on the same conditions; not
+conditions of the mean over seeds. * best, † second, among the methods scored on the same conditions; not
 ranked: technical duplicate, control.
 calibrated@1: Hand-made.
 ᵃ mean output, lifted

@@ -101,6 +101,11 @@ def test_a_task_without_its_data_set_says_what_to_do():
         open_task("norman_double")
 
 
+def test_a_task_like_no_other_lists_none():
+    with pytest.raises(SplitError, match=r"no task 'qqqq'\. `python -m bench tasks` lists them"):
+        open_task("qqqq")
+
+
 def test_every_checked_in_task_is_listed():
     names = {name for name, _ in list_tasks()}
     paper = {"adamson_single", "norman_double", "sciplex3_covariate", "sciplex3_ood"}

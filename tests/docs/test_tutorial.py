@@ -18,7 +18,7 @@ BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def words(text):
     """What a line says, without its numbers and the rules of tables."""
-    return re.sub(r"[\d.,\s|━─±−*+()]+", " ", text).strip()
+    return re.sub(r"[\d.,\s|━─±−*+†()]+", " ", text).strip()
 
 
 def run_blocks(folder, capsys):

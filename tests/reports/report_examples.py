@@ -117,7 +117,7 @@ def shown(table):
 
 def read(text):
     """(mean, spread) of a cell's text with its markup removed; None for a dash."""
-    text = text.strip().strip("*+").replace("−", "-")
+    text = text.strip().strip("*†").replace("−", "-")
     if text == "–":
         return None
     mean, _, spread = text.partition("±")

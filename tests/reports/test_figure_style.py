@@ -10,8 +10,11 @@ import pytest
 from matplotlib.colors import to_rgb
 from report_examples import AWKWARD
 
+from reports.figures.activation import activation
 from reports.figures.costs import score_by_cost
 from reports.figures.intra_distance import intra_distance
+from reports.figures.paired import paired_scatter
+from reports.figures.ranks import rank_over_tasks
 from reports.figures.style import COLOURS, canvas, looks, plain_log, save, style
 
 # Machado, Oliveira & Fernandes 2009, severity 1: linear RGB as seen with each deficiency.
@@ -41,8 +44,42 @@ def test_any_two_colours_of_the_palette_are_told_apart(kind):
 
 def test_a_method_looks_the_same_whatever_the_order_and_no_two_look_alike():
     names = [f"method {index}" for index in range(60)]
-    assert looks(names) == looks(reversed(names))
-    assert len(set(looks(names).values())) == 60
+    shown = looks(pd.DataFrame({"method": names}))
+    assert shown == looks(pd.DataFrame({"method": names[::-1]}))
+    assert len(set(shown.values())) == 60
+
+
+def test_a_method_looks_the_same_in_all_figures_drawn_together():
+    few, many = pd.DataFrame({"method": ["b"]}), pd.DataFrame({"method": ["a", "b", "c"]})
+    few.attrs["methods"] = many.attrs["methods"] = ["a", "b", "c"]
+    assert looks(few)["b"] == looks(many)["b"]
+    assert looks(few[few["method"] != "a"])["b"] == looks(many)["b"]
+
+
+def test_a_title_of_ranks_on_one_task_is_not_clipped():
+    frame = pd.DataFrame(
+        {"task": "t", "method": ["perturbed-mean", "doloris-paper"], "metric": "m", "genes": "all", "rank": [1.0, 2.0]}
+    )
+    figure = rank_over_tasks(frame)
+    with style():
+        figure.draw_without_rendering()
+    title = figure.axes[0]._left_title.get_window_extent()
+    assert title.x1 <= figure.bbox.x1
+
+
+def test_the_paired_figure_says_that_its_p_is_not_adjusted_and_has_real_minus_signs():
+    row = {"metric": "m", "genes": "all", "better": "lower", "method": "a", "reference": "b", "value": 1.0}
+    numbers = {"reference_value": 2.0, "difference": -1.0, "mean": -1.0, "low": -2.0, "high": -0.5, "p": 0.01}
+    figure = paired_scatter(pd.DataFrame([{**row, **numbers, "condition": key} for key in "cd"]))
+    title = figure.axes[1].get_title(loc="left")
+    assert "p 0.01, not adjusted" in title
+    assert "mean −1, 95 % [−2, −0.5]" in title
+
+
+def test_the_activation_figure_names_its_method():
+    numbers = {"predicted": 0.5, "observed": 0.5, "error_all": 0.0, "error_active": 0.0}
+    frame = pd.DataFrame([{"method": "mine", "condition": "c", "gene": gene, **numbers} for gene in "ab"])
+    assert "mine" in activation(frame).axes[0].get_xlabel()
 
 
 def test_the_style_ends_with_its_block():

@@ -4,14 +4,17 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
 from html_examples import HOSTILE, hostile_report
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.html.page import embedded_json, html_report
 from reports.html.payload import payload
+from reports.numbers import MINUS, number
 
 PAGE = html_report(hostile_report())
 TEXTS = st.text(alphabet="<>&/!-'\"\\\u2028\u2029\x00scriptµ丁", max_size=12)
@@ -92,9 +95,28 @@ def test_numbers_that_do_not_exist_are_null_and_the_others_are_kept():
     assert content["runs"][0]["gibibytes"] is None
     (board,) = content["boards"]
     assert board["values"][0]["rows"]["doloris"] == [0.5, 0.25, None]
-    assert board["rows"][2]["cells"][0][0] == 0.0336
+    assert board["rows"][2]["cells"][0][0] == float(number(0.0336, board["columns"][0]["decimals"]))
     absent = next(row for row in board["rows"] if row["name"] == "cpa")
     assert absent["cells"] == [None] * 9
+
+
+@pytest.mark.parametrize("mean", [0.84749999, 0.5625, -0.0004, 0.4375])
+def test_the_page_rounds_as_the_printed_tables_do(mean):
+    report = hostile_report()
+    (board,) = report.boards
+    column, row = replace(board.table.columns[0], decimals=3), board.table.rows[0]
+    row = replace(row, cells=(replace(row.cells[0], mean=mean), *row.cells[1:]))
+    table = replace(board.table, columns=(column, *board.table.columns[1:]), rows=(row,))
+    content = payload(replace(report, boards=(replace(board, table=table),)))
+    shown = content["boards"][0]["rows"][0]["cells"][0][0]
+    assert f"{shown:.3f}".replace("-", MINUS) == number(mean, 3)
+    assert shown == round(shown, 3), "a browser has nothing left to round"
+
+
+def test_the_paired_table_is_explained():
+    (board,) = payload(hostile_report())["boards"]
+    assert "MDE: minimum detectable effect" in board["comparison"]["caption"]
+    assert "Adj. p: Wilcoxon" in board["comparison"]["caption"]
 
 
 def test_a_browser_shows_hostile_names_as_text(browser, tmp_path):

@@ -96,7 +96,7 @@ def test_the_best_is_bold_and_the_second_underlined():
     assert "**0.0336**" in markdown
     assert "<ins>0.0370</ins>" in markdown
     assert "*0.0336" in plain
-    assert "+0.0370" in plain
+    assert "†0.0370" in plain
 
 
 def test_a_greyed_column_says_so_in_every_format():

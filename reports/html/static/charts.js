@@ -35,26 +35,27 @@ function paired(board, column) {
   const comparison = board.comparison;
   const section = comparison && comparison.sections.find((one) => same(one, column));
   if (!section) return h("p", { class: "quiet" }, "No paired comparison under this metric: it is made for the headline metrics.");
-  const used = new Set();
+  const noted = footnotes(comparison.notes);
   const rows = section.rows.map((row) => {
-    row.notes.forEach((note) => used.add(note));
     const known = row.n > 0;
     return h("tr", {},
-      h("th", { scope: "row" }, row.method, marks(row.notes)),
+      h("th", { scope: "row" }, row.method, noted.mark(row.notes)),
       h("td", {}, known ? number(row.difference, section.decimals) : DASH),
       h("td", {}, known ? `[${number(row.low, section.decimals)}, ${number(row.high, section.decimals)}]` : DASH),
-      h("td", {}, !known ? DASH : row.p === null ? "NaN" : row.p < 0.0005 ? "< 0.001" : row.p.toFixed(3)),
-      h("td", {}, known ? number(row.detectable, section.decimals) : DASH),
+      h("td", {}, known ? row.p : DASH),
+      h("td", {}, row.detectable === null ? DASH : number(row.detectable, section.decimals)),
       h("td", {}, row.n),
+      h("td", {}, row.seeds),
       h("td", { class: `text ${row.verdict}` }, known ? row.verdict : DASH));
   });
-  const heads = ["difference", `${100 * comparison.confidence} % interval`, "adj. p", "MDE", "n"];
+  const heads = ["difference", `${100 * comparison.confidence} % interval`, "adj. p", "MDE", "n", "seeds"];
   return h("div", {},
     h("h3", {}, `Paired, against ${comparison.reference}`),
+    h("p", { class: "quiet" }, comparison.caption),
     h("div", { class: "scroll" }, h("table", { id: "paired" },
       h("thead", {}, h("tr", {}, h("th", {}, "method"), heads.map((text) => h("th", {}, text)), h("th", { class: "text" }, "verdict"))),
       h("tbody", {}, rows))),
-    footnotes(comparison.notes, used));
+    noted.list());
 }
 
 // One gene: exact zeros in a bin of their own at the left, then equal bins.

@@ -27,8 +27,7 @@ function leaderboard(board, state, set) {
   const columns = shownColumns(board, state);
   const sorted = columns.find((column) => same(column, state.column)) || columns[0];
   const rows = sortedRows(board, state, sorted);
-  const used = new Set();
-  const mark = (notes) => (notes.forEach((note) => used.add(note)), marks(notes));
+  const { mark, list } = footnotes(board.notes);
   const heading = (text, active, sort, extra) =>
     h("th", { scope: "col", class: extra, "aria-sort": active ? (state.descending ? "descending" : "ascending") : "none" },
       h("button", { type: "button", onclick: () => set({ ...sort, descending: active && !state.descending }) }, text));
@@ -62,7 +61,7 @@ function leaderboard(board, state, set) {
     h("p", { class: "quiet" }, `${board.caption} Mean over conditions of the mean over seeds ± standard deviation over ${spread}. ` +
       "Best bold, second underlined, among methods scored on the same conditions. Click a heading to sort."),
     h("div", { class: "scroll" }, table),
-    footnotes(board.notes, used),
+    list(),
     h("p", { class: "quiet" }, `${board.protocol}: ${board.protocolText}`));
 }
 

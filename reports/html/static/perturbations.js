@@ -33,8 +33,8 @@ function perturbations(board, task, state, set) {
     h("tr", { class: one.condition === state.condition ? "chosen" : null, "data-condition": one.condition },
       h("th", { scope: "row" }, h("button", { type: "button", class: "link", onclick: () => set({ condition: one.condition }) }, one.condition)),
       h("td", {}, one.cells),
-      h("td", {}, short(value)),
-      h("td", { class: "text" }, best[1] === null ? DASH : `${best[0]} ${short(best[1])}`)));
+      h("td", {}, value === null || value === undefined ? DASH : number(value, column.decimals)),
+      h("td", { class: "text" }, best[1] === null ? DASH : `${best[0]} ${number(best[1], column.decimals)}`)));
   const search = h("input", { type: "search", id: "search", placeholder: "find a perturbation", "aria-label": "find a perturbation", value: state.search, oninput: (event) => set({ search: event.target.value }) });
   const chosen = task.perturbations.find((one) => one.condition === state.condition);
   return h("section", { id: "perturbations" },

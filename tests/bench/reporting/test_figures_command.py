@@ -71,6 +71,19 @@ def test_a_figure_that_does_not_exist_is_an_error_that_lists_those_that_do(resul
     assert "fig2_intra_distance" in capsys.readouterr().err
 
 
+def test_a_file_where_the_figures_belong_is_told_with_the_option_that_named_it(results, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    arguments = ["--task", TASK, "--results", str(results), "--out", str(tmp_path / "file")]
+    assert main(["figures", *arguments, "--figure", "paired_scatter"]) == 2
+    assert "choose another with --out." in capsys.readouterr().err
+
+
+def test_a_folder_where_the_report_belongs_is_told(results, tmp_path, capsys):
+    assert main(["report", "--task", TASK, "--results", str(results), "--out", str(tmp_path)]) == 2
+    assert "a folder stands where a file is to be written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_task_without_runs_is_an_error_with_the_remedy(tmp_path):
     with pytest.raises(StoreError, match="python -m bench run --task sim_double_tiny"):
         open_boards([TASK], Store(tmp_path), CALIBRATED)

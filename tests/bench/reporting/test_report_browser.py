@@ -7,6 +7,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from bench.cli import main
+from reports.numbers import rounded
 
 TASK = "sim_double_tiny"
 LAPTOP, PHONE = (1366, 768), (390, 844)
@@ -138,6 +139,17 @@ def test_bars_stand_between_floor_and_ceiling(opened):
     assert len(all_of(opened, "#bars .tick.floor")) == len(names)
     assert len(all_of(opened, "#bars .tick.ceiling")) == len(names)
     assert all_of(opened, "#paired tbody tr")
+
+
+def test_numbers_are_those_of_the_printed_table_and_footnotes_begin_at_a(opened, board):
+    table = board.table()
+    assert all_of(opened, "#scores .notes li sup")[0].text == "a"
+    for place, one_column in enumerate(table.columns):
+        shown = column(opened, one_column.metric, one_column.genes)
+        for row in table.rows:
+            if row.cells[place] is not None:
+                assert shown[row.name] == rounded(row.cells[place].mean, one_column.decimals)
+    assert "MDE: minimum detectable effect" in one(opened, "#bars").text
 
 
 def test_one_perturbation_shows_its_genes_predicted_and_true(opened):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -224,6 +225,9 @@ class SlurmEngine:
         except ImportError as error:
             raise EngineError("--engine slurm: needs submitit; `pip install 'doloris-bench[slurm]'`") from error
         named: dict[str, Any] = {name: int(value) if value.isdigit() else value for name, value in options.items()}
+        # without a cluster submitit would quietly run the jobs here
+        if "cluster" not in named and shutil.which("sbatch") is None:
+            raise EngineError("--engine slurm: there is no Slurm here (no `sbatch`); submit from a node that has it")
         self._executor = submitit.AutoExecutor(folder=str(folder), cluster=named.pop("cluster", None))
         try:
             self._executor.update_parameters(**named)

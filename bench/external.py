@@ -15,8 +15,7 @@ from bench.hashing import hash_file
 from bench.predictions_file import read_predictions
 from bench.protocols import Protocol
 from bench.provenance import provenance
-from bench.registry import builtin_methods
-from bench.scoring import CONTROL_CELLS, ORACLE, TECHNICAL_DUPLICATE
+from bench.registry import EVALUATOR_ROWS, builtin_methods
 from bench.store import RunRecord, RunSpec, Store
 from bench.tasks import Task
 
@@ -79,7 +78,7 @@ def record_predictions(
 
 
 def _refuse_own_names(name: str) -> None:
-    own = (*builtin_methods(), TECHNICAL_DUPLICATE, CONTROL_CELLS, ORACLE)
+    own = (*builtin_methods(), *EVALUATOR_ROWS)
     # Behind a method's name stand settings, resources, what stands in for them: [nfe=30], +go, -rdkit, (raw mean).
     taken = next((row for row in own if re.match(re.escape(row) + r"($|[-+\[ ])", name)), None)
     if taken is not None:

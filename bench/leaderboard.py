@@ -16,6 +16,7 @@ from bench.tables import Bounds, ColumnFacts, comparison_table, rank_table, scor
 from bench.tasks import Task
 from reports.model import Comparison, Spread, Table
 
+BEATABLE = "half of the cells predicts the other half: biased distances are larger than with all of them"
 LIFTED = "predicts a mean; shown as training controls shifted to that mean, clipped at 0"
 UNDER_TABLE = ("values", "predicted cells", "cell numbers", "differential genes", "means as cells", "floor and ceiling")
 SIMULATED = "The cells are simulated: no number here is comparable with one measured on a real screen."
@@ -177,6 +178,8 @@ class Leaderboard:
     @property
     def _notes(self) -> dict[str, list[str]]:
         notes: dict[str, list[str]] = {}
+        if not self.protocol.repeats:
+            notes[TECHNICAL_DUPLICATE] = [BEATABLE]
         for record in self.records:
             if record.status == "finished" and record.details.get("output") == "mean":
                 notes[record.method] = [LIFTED]

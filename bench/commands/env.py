@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.environments.environment import Environment
 
-HELP = "list, create, check or remove the isolated environments that some methods run in"
+HELP = "List, create, check or remove the isolated environments that some methods run in."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

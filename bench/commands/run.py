@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from bench.commands.execution import Execution, add_execution_options
 from bench.commands.options import (
+    UsageError,
     add_protocol_option,
     add_results_option,
     add_table_options,
     add_task_option,
+    resource_files,
     seeds,
 )
 
@@ -49,9 +51,20 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from bench.registry import find_methods
+    from bench.registry import EVALUATOR_ROWS, find_methods
 
-    return run_and_tabulate(args, find_methods(args.method or []), lambda _: args.reference)
+    methods = find_methods(args.method or [])
+    supplied = frozenset(resource_files(args))
+
+    def reference(task: Task) -> str | None:
+        rows = [*(entry.label(task.training_conditions, supplied) for entry in methods), *EVALUATOR_ROWS]
+        if args.reference is not None and args.reference not in rows:
+            raise UsageError(
+                f"--reference: {args.reference!r} is no row of {task.name}; choose one of {', '.join(rows)}"
+            )
+        return args.reference
+
+    return run_and_tabulate(args, methods, reference)
 
 
 def run_and_tabulate(
@@ -85,10 +98,10 @@ def run_and_tabulate(
     from bench.output import TaskReports
     from bench.protocols import get_protocol
     from bench.store import LOG_FILE, Store
-    from bench.tasks import open_task
 
     protocols = [get_protocol(name) for name in args.protocol or ["calibrated"]]
-    tasks = [open_task(name) for name in args.task]
+    tasks = _opened(args.task)
+    references = {task.name: reference(task) for task in tasks}
     execution = Execution.of(args, protocols)
     benchmark = Benchmark(Store(args.results.resolve()), protocols, device=execution.device)
     records = benchmark.run(tasks, methods, args.seeds, execution.options, execution.engine, rerun=args.rerun)
@@ -99,7 +112,7 @@ def run_and_tabulate(
             continue
         for protocol in protocols:
             board = Leaderboard(benchmark.evaluator(task), protocol, of_task, raw_means=args.raw_means)
-            reports = TaskReports.of(board, spread=args.spread, reference=reference(task), suffix=suffix)
+            reports = TaskReports.of(board, spread=args.spread, reference=references[task.name], suffix=suffix)
             reports.show()
             written += reports.write(benchmark.store.root / "tables")
     if written:
@@ -118,3 +131,15 @@ def run_and_tabulate(
     if failed:
         return 1
     return BenchError.exit_code if refused and len(refused) == len(records) else 0
+
+
+def _opened(names: Sequence[str]) -> list[Task]:
+    """The tasks, each once."""
+    from bench.tasks import open_task
+
+    tasks: dict[str, Task] = {}
+    for name in names:
+        task = open_task(name)
+        if tasks.setdefault(task.name, task).split.hash != task.split.hash:
+            raise UsageError(f"--task: {name} and another split file are both called {task.name!r}; run one at a time")
+    return list(tasks.values())

@@ -21,6 +21,7 @@ import pytest
 from bench.cli import main
 from bench.errors import TooFewCells
 from bench.store import Store
+from bench.tasks import find_split
 
 PROJECT = Path(__file__).resolve().parents[2]
 TASK = "sim_double_tiny"
@@ -333,6 +334,7 @@ def test_bad_predictions_leave_nothing_behind(results, tmp_path, capsys):
         (["run", "--task", TASK, "--device", "cuda:99"], 2, "--device cpu"),
         (["run", "--task", TASK, "--gene-graph", "nowhere.csv"], 2, "no such file"),
         (["run", "--task", TASK, "--n-cells", "10"], 2, "at least 100"),
+        (["run", "--task", TASK, "--reference", "lineal"], 2, "choose one of additive"),
         (["table", "--task", TASK], 2, "no finished run"),
         (["reproduce", "nothing"], 2, "there is no run 'nothing'"),
     ],
@@ -342,6 +344,21 @@ def test_bad_requests_end_at_once_with_a_code_and_a_remedy(arguments, code, mess
     assert main(arguments) == code
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_task_named_twice_is_run_once(tmp_path, capsys):
+    assert main([*run_arguments(tmp_path, "control", seeds="1"), "--task", TASK]) == 0
+    assert capsys.readouterr().err.count("runs to do") == 1
+
+
+def test_two_tasks_of_one_name_are_refused_before_anything_runs(tmp_path, capsys):
+    text = find_split(TASK).read_text()
+    other = tmp_path / "other.toml"
+    other.write_text(text.replace("seed = 0", "seed = 1"))
+    assert main(["split", "--stamp", str(other)]) == 0
+    assert main([*run_arguments(tmp_path / "r", "control"), "--task", str(other)]) == 2
+    assert f"both called '{TASK}'" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.parametrize(

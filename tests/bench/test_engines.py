@@ -138,6 +138,13 @@ def test_slurm_runs_the_same_commands(tmp_path):
     assert "exit code 1" in found["run1"]
 
 
+def test_slurm_is_refused_where_there_is_none(tmp_path, monkeypatch):
+    pytest.importorskip("submitit", reason="the slurm extra is not installed")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match="no `sbatch`"):
+        make_engine("slurm", devices=("cpu",), folder=tmp_path, options={})
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_ray_runs_the_same_commands(tmp_path):
     pytest.importorskip("ray", reason="the ray extra is not installed")

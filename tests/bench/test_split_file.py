@@ -60,6 +60,7 @@ def edit(old: str, new: str) -> Callable[[str], str]:
 BAD_FILES = {
     "unknown key": (edit("seed = 0", "seed = 0\nsede = 1"), ["sede", "unknown key", "remove it"]),
     "unknown key inside": (edit("test = [", "tset = []\ntest = ["), ["conditions.tset", "unknown key"]),
+    "misspelt key": (edit("source = ", "sorce = "), ["sorce", "unknown key"]),
     "missing key": (edit('source = "a test"\n', ""), ["source", "missing", "add it"]),
     "condition in two parts": (
         edit('"D"', '"A"'),

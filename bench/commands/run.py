@@ -55,14 +55,13 @@ def run(args: argparse.Namespace) -> int:
 
     methods = find_methods(args.method or [])
     supplied = frozenset(resource_files(args))
+    named: str | None = args.reference
 
     def reference(task: Task) -> str | None:
         rows = [*(entry.label(task.training_conditions, supplied) for entry in methods), *EVALUATOR_ROWS]
-        if args.reference is not None and args.reference not in rows:
-            raise UsageError(
-                f"--reference: {args.reference!r} is no row of {task.name}; choose one of {', '.join(rows)}"
-            )
-        return args.reference
+        if named is not None and named.removesuffix(" (raw mean)") not in rows:
+            raise UsageError(f"--reference: {named!r} is no row of {task.name}; choose one of {', '.join(rows)}")
+        return named
 
     return run_and_tabulate(args, methods, reference)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from doloris_scenes import GENES, drug_screen, screen, tiny
+from doloris_scenes import GENES, screen, tiny
 from scipy.sparse import csr_matrix
 
 from doloris import Doloris, Perturbation, Priors, TrainingCells, no_control_moments, paper, released
@@ -54,7 +54,7 @@ def always(layers, value: float) -> None:
 
 
 def two_cell_types() -> TrainingCells:
-    """Controls of cell type 0 around (1, 2, 3, 0), of type 1 around (4, 0, 1, 2), some of them silent; both perturbed."""
+    """Controls of cell type 0 around (1, 2, 3, 0), of type 1 around (4, 0, 1, 2), some genes off; both perturbed."""
     rng = np.random.default_rng(0)
     typical = np.repeat([[1.0, 2.0, 3.0, 0.0], [4.0, 0.0, 1.0, 2.0]], 40, axis=0)
     controls = typical * rng.uniform(0.5, 1.5, typical.shape) * (rng.random(typical.shape) < 0.8)

@@ -137,11 +137,13 @@ def test_inversion_of_a_drug_screen_clips_what_the_source_model_predicts(change,
     cells = drug_screen()
     model = Doloris(tiny(replace(released("drug"), **change), steps=1)).fit(cells, seed=0)
     latent = {}
-    for value in (-3.0, -1.0, 1.0, 3.0):
+    for value in (-3.0, -1.0, -0.5, 0.5, 1.0, 3.0):
         always(model.parts.denoiser.decoders["control"], value)
         latent[value] = model.bridge(None).source(cells.controls_of(0), 0, 5, seed=0).latent
     assert torch.equal(latent[3.0], latent[1.0]) == clipped
     assert torch.equal(latent[-3.0], latent[-1.0]) == clipped
+    assert not torch.equal(latent[1.0], latent[0.5])
+    assert not torch.equal(latent[-1.0], latent[-0.5])
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,9 @@ def test_what_is_sure_for_two_genes_is_left_to_the_reference_for_one():
     assert on[:, 1].all()
 
 
-@pytest.mark.parametrize(("allowed", "expected"), [(True, [True, True, False, False]), (False, [False, False, True, True])])
+@pytest.mark.parametrize(
+    ("allowed", "expected"), [(True, [True, True, False, False]), (False, [False, False, True, True])]
+)
 def test_the_controls_are_the_reference_only_where_they_may_be(allowed, expected):
     cells = screen_of_patterns([1, 1, 0, 0], [0, 0, 1, 1])
     config = replace(released(), reference_controls=allowed)
@@ -223,6 +227,15 @@ def test_controls_and_treated_cells_are_normalised_apart_by_batch_norm():
     before, after = (denoiser(noisy(conditions, v), denoiser.encode_graph()) for v in (values, other_controls))
     torch.testing.assert_close(after[~control], before[~control])
     assert (after[control] - before[control]).abs().max() > 1e-3
+
+
+def test_running_statistics_follow_the_controls_first_and_the_treated_cells_after_them():
+    denoiser = denoiser_of(released()).train()
+    conditions, values = [A, CONTROL, B, CONTROL], torch.randn(4, 4)
+    linear, norm = denoiser.enter.layers[:2]
+    denoiser(noisy(conditions, values), denoiser.encode_graph())
+    treated, controls = linear(values[::2]).mean(dim=0), linear(values[1::2]).mean(dim=0)
+    torch.testing.assert_close(norm.running_mean, 0.9 * 0.1 * controls + 0.1 * treated)
 
 
 def test_the_released_node_order_joins_the_genes_that_have_the_vocabulary_places_of_those_named():

@@ -111,7 +111,7 @@ def test_predictions_are_cells_and_not_a_mean(case):
 ALL_EPOCHS = {"patience": None, "batch_size": 32}
 LEARNING = {
     "sclambda": {"hidden": 64, "epochs": 40, "decay_every": 40, **ALL_EPOCHS},
-    "chemcpa": {"hidden": 64, "depth": 2, "drug_hidden": 64, "drug_depth": 2, "epochs": 100, **ALL_EPOCHS},
+    "chemcpa": {"hidden": 64, "depth": 2, "drug_hidden": 64, "drug_depth": 2, "epochs": 150, **ALL_EPOCHS},
     "graphvci": {"hidden": 64, "epochs": 60, **ALL_EPOCHS},
     "graphvci-emb": {"hidden": 64, "epochs": 60, **ALL_EPOCHS},
     "graphvci-emb, drugs": {"hidden": 64, "epochs": 60, **ALL_EPOCHS},

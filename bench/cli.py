@@ -1,7 +1,7 @@
 """Command line: ``python -m bench COMMAND``.
 
-Exit codes: 0 done; 1 some run failed; 2 bad input or usage; 3 a data set is not there yet;
-130 interrupted.
+Exit codes: 0 done; 1 some run failed; 2 bad input or usage, or every run asked for was refused;
+3 a data set is not there yet; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -290,7 +290,7 @@ def refused_record(run: PlannedRun) -> RunRecord:
         inputs=run.spec.inputs,
         details={
             "reason": run.refusal,
-            "refused": True,
+            "refused": True,  # before it was started
             "output": run.method.cls.output,
             "role": run.method.cls.role,
         },

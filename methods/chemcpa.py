@@ -122,8 +122,7 @@ class ChemCpa(Method):
     drug, scaled by dose, plus that of its cell type; a condition is predicted by exchanging the drug of
     control cells of the same cell type. Where no vectors of drugs are supplied these are all 2-D descriptors of RDKit;
     the authors have the 200 that descriptastorus chooses. Their transfer learning from bulk (LINCS) weights is left
-    out: the label says ``scratch``. The best network on
-    the validation conditions is kept.
+    out: the label says ``scratch``. The best network on the validation conditions is kept.
 
     Parameters
     ----------
@@ -179,10 +178,7 @@ class ChemCpa(Method):
         if any(condition.modality == "gene" and not condition.is_control for condition in train.conditions.values()):
             raise Unsupported("a gene has no molecular structure")
         everything = TrainingCells.of(train)
-        cells = everything.only(
-            lambda condition: condition.cell_type in everything.control_means,
-            that="of a cell type that has control cells",
-        )
+        cells = everything.with_controls()
         self._left_out = left_out(everything, cells)
         by_index = told_apart_by(cells.conditions) == INDEX
         if train.kind is TaskKind.OOD_DRUG and by_index:

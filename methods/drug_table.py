@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from methods.base import Resources, Unsupported
 from methods.conditions import Condition
-from methods.molecules import molecule_vectors
+from methods.molecules import descriptors, molecule_vectors
 
 STRUCTURE = "structure"
 INDEX = "index"
@@ -79,7 +79,7 @@ class DrugTable:
         if told_apart_by(treated) == INDEX:
             kept = np.arange(len(names))
             return cls(names, None, kept, np.zeros(len(names)), np.ones(len(names)), largest_score, dose)
-        raw = _finite(molecule_vectors([structures[name] for name in names], resources, rdkit="descriptors"))
+        raw = _vectors([structures[name] for name in names], resources)
         kept = np.flatnonzero(raw.std(axis=0) > smallest_spread)
         if kept.size == 0:
             raise Unsupported("the vectors of the training drugs do not differ")
@@ -109,7 +109,7 @@ class DrugTable:
             one_hot = np.zeros(self.width, dtype=np.float32)
             one_hot[self.names.index(condition.label)] = 1.0
             return one_hot
-        raw = _finite(molecule_vectors([condition.smiles], self.resources, rdkit="descriptors"))[0, self.kept]
+        raw = _vectors([condition.smiles], self.resources)[0, self.kept]
         scores = (raw - self.centre) / self.spread
         if self.largest_score is not None:
             scores = np.clip(scores, -self.largest_score, self.largest_score)
@@ -137,6 +137,8 @@ def dose_share(condition: Condition, largest: float, scale: DoseScale) -> float:
     return condition.dose / largest if scale == "linear" else math.log1p(condition.dose) / math.log1p(largest)
 
 
-def _finite(vectors: np.ndarray) -> np.ndarray:
-    finite: np.ndarray = np.nan_to_num(vectors.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+def _vectors(structures: Sequence[str | None], resources: Resources) -> np.ndarray:
+    """Finite vectors of drugs, (n, d) float64."""
+    vectors = molecule_vectors(structures, resources, rdkit=descriptors).astype(np.float64)
+    finite: np.ndarray = np.nan_to_num(vectors, nan=0.0, posinf=0.0, neginf=0.0)
     return finite

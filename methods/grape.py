@@ -86,11 +86,9 @@ class Grape(Method):
         if any(condition.modality == "treatment" for condition in train.conditions.values()):
             raise Unsupported("a treatment is not a gene, so no vector can be set to 0")
         measured = set(train.genes)
-        with_controls = {condition.cell_type for condition in train.conditions.values() if condition.is_control}
         everything = TrainingCells.of(train)
-        cells = everything.only(
-            lambda c: c.cell_type in with_controls and measured >= set(c.perturbations),
-            that="whose genes are all measured and whose cell type has control cells",
+        cells = everything.with_controls().only(
+            lambda condition: measured.issuperset(condition.perturbations), that="whose genes are all measured"
         )
         self._left_out = left_out(everything, cells)
         self._panel, self._controls = cells.panel, cells.control_means

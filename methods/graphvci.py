@@ -157,10 +157,7 @@ class _GraphVci(Method):
         from methods.networks.seeding import seeded
 
         everything = TrainingCells.of(train)
-        cells = everything.only(
-            lambda condition: condition.cell_type in everything.control_means,
-            that="of a cell type that has control cells",
-        )
+        cells = everything.with_controls()
         self._vector = self._code(cells, train)
         cells = cells.only(lambda condition: _is_known(self._vector, condition), that="whose genes all have vectors")
         self._left_out = left_out(everything, cells)

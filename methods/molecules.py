@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from methods.base import Resources, Unsupported
 from methods.conditions import Condition
 
-RdkitVector = Literal["fingerprint", "descriptors"]
 RDKIT, UNIMOL = "rdkit", "unimol"
 UNIMOL_FILES = ("mol_pre_all_h_220816.pt", "mol.dict.txt")
 N_BITS = 512
@@ -52,8 +51,35 @@ def unimol_folder() -> Path | None:
     return folder if all((folder / name).is_file() for name in UNIMOL_FILES) else None
 
 
+def fingerprint(structure: str) -> np.ndarray:
+    """Morgan counts (radius 2, folded to 512, log1p) beside ten descriptors: (522,) float32."""
+    from rdkit import Chem
+    from rdkit.Chem import Descriptors, rdFingerprintGenerator
+
+    molecule = Chem.MolFromSmiles(structure)
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=N_BITS)
+    counts = generator.GetCountFingerprintAsNumPy(molecule)
+    chosen = [getattr(Descriptors, name)(molecule) for name in _DESCRIPTORS]
+    return np.concatenate([np.log1p(counts), chosen]).astype(np.float32)
+
+
+@cache
+def descriptors(structure: str) -> np.ndarray:
+    """All 2-D descriptors of RDKit, 0 where one is not defined: (d,) float32.
+
+    Computed once: a fit asks for the vector of a drug again at every look at the validation conditions.
+    """
+    from rdkit import Chem
+    from rdkit.Chem import Descriptors
+
+    molecule = Chem.MolFromSmiles(structure)
+    values = np.array([value(molecule) for _, value in Descriptors.descList], dtype=np.float64)
+    values[~np.isfinite(values) | (np.abs(values) > np.finfo(np.float32).max)] = 0.0
+    return values.astype(np.float32)
+
+
 def molecule_vectors(
-    smiles: Sequence[str | None], resources: Resources, *, rdkit: RdkitVector = "fingerprint"
+    smiles: Sequence[str | None], resources: Resources, *, rdkit: Callable[[str], np.ndarray] = fingerprint
 ) -> np.ndarray:
     """Vectors of drugs, (n, d) float32, in the order given.
 
@@ -65,8 +91,7 @@ def molecule_vectors(
     smiles
         Structure of each drug.
     rdkit
-        ``"fingerprint"``: Morgan counts (radius 2, folded to 512, log1p) beside ten descriptors; or
-        ``"descriptors"``: all 2-D descriptors, 0 where one is not defined.
+        RDKit's vector of a structure: :func:`fingerprint` or :func:`descriptors`.
 
     Raises
     ------
@@ -78,8 +103,7 @@ def molecule_vectors(
         weights = unimol_folder()
         if weights is not None:
             return _unimol_vectors(tuple(canonical), weights).copy()
-        of_structure = _fingerprint if rdkit == "fingerprint" else _descriptors
-        return np.stack([of_structure(structure) for structure in canonical])
+        return np.stack([rdkit(structure) for structure in canonical])
     missing = sorted(set(canonical) - set(resources.drug_vectors.index))
     if missing:
         raise Unsupported(f"the drug vectors supplied have none for {missing[0]} ({len(missing)} in all)")
@@ -115,24 +139,3 @@ def _unimol_encoder(weights: Path) -> Any:
     return UniMolRepr(
         data_type="molecule", remove_hs=False, pretrained_model_path=model, pretrained_dict_path=dictionary
     )
-
-
-def _fingerprint(structure: str) -> np.ndarray:
-    from rdkit import Chem
-    from rdkit.Chem import Descriptors, rdFingerprintGenerator
-
-    molecule = Chem.MolFromSmiles(structure)
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=N_BITS)
-    counts = generator.GetCountFingerprintAsNumPy(molecule)
-    descriptors = [getattr(Descriptors, name)(molecule) for name in _DESCRIPTORS]
-    return np.concatenate([np.log1p(counts), descriptors]).astype(np.float32)
-
-
-def _descriptors(structure: str) -> np.ndarray:
-    from rdkit import Chem
-    from rdkit.Chem import Descriptors
-
-    molecule = Chem.MolFromSmiles(structure)
-    values = np.array([value(molecule) for _, value in Descriptors.descList], dtype=np.float64)
-    values[~np.isfinite(values) | (np.abs(values) > np.finfo(np.float32).max)] = 0.0
-    return values.astype(np.float32)

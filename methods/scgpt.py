@@ -77,11 +77,9 @@ class Scgpt(Method):
         checkpoint = None if folder is None else read_checkpoint(folder)
         self._panel = Panel(train.genes, train.target_sum)
         self._position = {gene: position for position, gene in enumerate(self._panel.sorted_genes)}
-        with_controls = {condition.cell_type for condition in train.conditions.values() if condition.is_control}
         everything = TrainingCells.of(train)
-        cells = everything.only(
-            lambda c: c.cell_type in with_controls and self._position.keys() >= set(c.perturbations),
-            that="whose genes are all measured and whose cell type has control cells",
+        cells = everything.with_controls().only(
+            lambda condition: self._position.keys() >= set(condition.perturbations), that="whose genes are all measured"
         )
         self._left_out = left_out(everything, cells)
         self._fitted = fit_transformer(

@@ -124,12 +124,9 @@ class ScLambda(Method):
         everything = TrainingCells.of(train)
         self._vectors = gene_vectors(everything, train.resources, n_components=self.config.n_components)
         known = set(self._vectors.index)
-        cells = everything.only(
+        cells = everything.with_controls().only(
             lambda condition: known.issuperset(condition.perturbations),
             that=f"whose genes all have vectors; there are vectors of {self._vectors.index[0]}, for one",
-        )
-        cells = cells.only(
-            lambda condition: condition.cell_type in cells.control_means, that="of a cell type that has control cells"
         )
         self._left_out = left_out(everything, cells)
         validation = ValidationConditions.of(cells)

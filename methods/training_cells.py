@@ -143,6 +143,18 @@ class TrainingCells:
             held_out=self.held_out[rows],
         )
 
+    def with_controls(self) -> TrainingCells:
+        """The cells of those cell types that have control cells.
+
+        Raises
+        ------
+        Unsupported
+            As :meth:`only`.
+        """
+        return self.only(
+            lambda condition: condition.cell_type in self.control_means, that="of a cell type that has control cells"
+        )
+
     @property
     def cell_types(self) -> tuple[str, ...]:
         """Cell types that occur, sorted."""

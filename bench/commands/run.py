@@ -51,6 +51,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from bench.evaluator import RAW_MEAN
     from bench.registry import EVALUATOR_ROWS, find_methods
 
     methods = find_methods(args.method or [])
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     def reference(task: Task) -> str | None:
         rows = [*(entry.label(task.training_conditions, supplied) for entry in methods), *EVALUATOR_ROWS]
-        if named is not None and named.removesuffix(" (raw mean)") not in rows:
+        if named is not None and named.removesuffix(f" ({RAW_MEAN})") not in rows:
             raise UsageError(f"--reference: {named!r} is no row of {task.name}; choose one of {', '.join(rows)}")
         return named
 
@@ -124,11 +125,12 @@ def run_and_tabulate(
             f"        log: {benchmark.store.path(record.key) / record.details.get('log', LOG_FILE)}",
             markup=False,
         )
-    refused = [record for record in records if record.details.get("refused")]
-    for name, reason in {(f"{record.task} {record.method}", record.details["reason"]): None for record in refused}:
+    unsupported = [record for record in records if record.status == "unsupported"]
+    for name, reason in {(f"{record.task} {record.method}", record.details["reason"]): None for record in unsupported}:
         console(stderr=True).print(f"not run: {name}: {reason}", markup=False)
     if failed:
         return 1
+    refused = [record for record in unsupported if record.details.get("refused")]
     return BenchError.exit_code if refused and len(refused) == len(records) else 0
 
 

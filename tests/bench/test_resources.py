@@ -34,25 +34,6 @@ def test_an_edge_list_without_the_columns_lists_those_there_are(tmp_path):
         read_edges(file)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("source,target\n", "holds no edges"),
-        ("source,target\nA,B\nA,\n", "edge 2 lacks the name of a gene"),
-        ("source,target,weight\nA,B,\n", "'weight': edge 1 has the weight nan"),
-        ("source,target,weight\nA,B,1\nA,C,inf\n", "edge 2 has the weight inf"),
-        ("source,target,weight\nA,B,-1\n", "strengths: finite, 0 or above"),
-        ("source,target,weight\nA,B,much\n", "'weight': an edge weight is not a number"),
-        ("source,target,weight\nA,B,1,9\n", "more values than the header"),
-    ],
-)
-def test_a_bad_edge_is_named(tmp_path, content, message):
-    file = tmp_path / "edges.csv"
-    file.write_text(content)
-    with pytest.raises(DataError, match=message):
-        read_edges(file)
-
-
 def test_a_gene_may_be_called_as_missing_values_are(tmp_path):
     file = tmp_path / "edges.tsv"
     file.write_text("source\ttarget\nNA\tnan\n")
@@ -92,19 +73,26 @@ def test_an_object_array_in_an_npz_is_not_unpickled(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("read", "content", "message"),
     [
-        ("gene,x\nA,1\nA,2\n", "'A' has two vectors"),
-        ("gene,x\nA,\n", "'A' has missing or infinite values"),
-        ("gene,x\nA,inf\n", "'A' has missing or infinite values"),
-        ("gene,x\nA,b\n", "not a number"),
+        (read_edges, "source,target\n", "holds no edges"),
+        (read_edges, "source,target\nA,B\nA,\n", "edge 2 lacks the name of a gene"),
+        (read_edges, "source,target,weight\nA,B,\n", "'weight': edge 1 has the weight nan"),
+        (read_edges, "source,target,weight\nA,B,1\nA,C,inf\n", "edge 2 has the weight inf"),
+        (read_edges, "source,target,weight\nA,B,-1\n", "strengths: finite, 0 or above"),
+        (read_edges, "source,target,weight\nA,B,much\n", "'weight': an edge weight is not a number"),
+        (read_edges, "source,target,weight\nA,B,1,9\n", "more values than the header"),
+        (read_vectors, "gene,x\nA,1\nA,2\n", "'A' has two vectors"),
+        (read_vectors, "gene,x\nA,\n", "'A' has missing or infinite values"),
+        (read_vectors, "gene,x\nA,inf\n", "'A' has missing or infinite values"),
+        (read_vectors, "gene,x\nA,b\n", "not a number"),
     ],
 )
-def test_a_bad_vector_is_named(tmp_path, content, message):
-    file = tmp_path / "vectors.csv"
+def test_what_is_wrong_in_a_file_is_named(tmp_path, read, content, message):
+    file = tmp_path / "file.csv"
     file.write_text(content)
     with pytest.raises(DataError, match=message):
-        read_vectors(file)
+        read(file)
 
 
 VECTORS = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]}, index=["A", "B"], dtype="float32")

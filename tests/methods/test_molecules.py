@@ -6,7 +6,7 @@ import pytest
 
 from methods.base import Resources, Unsupported
 from methods.conditions import gene_condition, treatment_condition
-from methods.molecules import UNIMOL_FILES, molecule_source, molecule_vectors, unimol_folder
+from methods.molecules import UNIMOL_FILES, descriptors, molecule_source, molecule_vectors, unimol_folder
 
 ETHANOL, PROPANOL, BENZENE = "CCO", "CCCO", "c1ccccc1"
 
@@ -19,7 +19,7 @@ def test_alike_drugs_have_alike_vectors_and_spelling_does_not_matter():
 
 
 def test_descriptors_are_finite_and_tell_drugs_apart():
-    vectors = molecule_vectors([ETHANOL, PROPANOL, BENZENE], Resources(), rdkit="descriptors")
+    vectors = molecule_vectors([ETHANOL, PROPANOL, BENZENE], Resources(), rdkit=descriptors)
     assert vectors.shape[1] > 200
     assert np.isfinite(vectors).all()
     assert np.unique(vectors, axis=0).shape[0] == 3

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from doloris import DolorisConfig, Perturbation, TrainingCells, Widths, corrected
+from doloris.cell_space import CellSpace
+from doloris.cell_store import CellStore
+from doloris.conditioning import condition_rows
+from doloris.moments import control_moments, expressed_moments
+from doloris.objective import DiffusionObjective
+from doloris.schedule import Schedule
 
 GENES = tuple(f"G{number}" for number in range(24))
 MODULES = 3
@@ -94,3 +102,40 @@ def kill_at(step: int):
 def controls(cells: TrainingCells) -> dict[int, np.ndarray]:
     """Control cells by cell type."""
     return {kind: cells.controls_of(kind).toarray() for kind in range(cells.n_cell_types)}
+
+
+def space_of(cells: TrainingCells, config: DolorisConfig) -> CellSpace:
+    """Scales and moments of a screen of one cell type."""
+    space = CellSpace(len(cells.genes), 1, config)
+    space.set_moments(cells, control_moments(cells), expressed_moments(cells))
+    return space
+
+
+def objective_of(
+    cells: TrainingCells,
+    space: CellSpace,
+    config: DolorisConfig,
+    schedule: Schedule,
+    guess: Callable[[torch.Tensor], torch.Tensor],
+) -> DiffusionObjective:
+    """The loss of the diffusion on a screen, with a function of the noisy cells in place of the network."""
+
+    class Guessing:
+        def encode_graph(self):
+            return None
+
+        def __call__(self, cells, encoded):
+            return guess(cells.values)
+
+    cpu = torch.device("cpu")
+    return DiffusionObjective(
+        denoiser=Guessing(),
+        space=space,
+        store=CellStore(cells.values, cpu),
+        labels=torch.from_numpy(cells.labels),
+        levels=torch.zeros(cells.n_cells),
+        conditions=condition_rows(cells.conditions, {gene: place for place, gene in enumerate(cells.genes)}, cpu),
+        shifts=None,
+        schedule=schedule,
+        config=config,
+    )

@@ -7,16 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from doloris_scenes import GENES, drug_screen, screen, tiny
+from doloris_scenes import GENES, drug_screen, objective_of, screen, space_of, tiny
 
 from doloris import Doloris, Perturbation, Priors, TrainingCells, ddim, paper, released
 from doloris.assembly import build_networks
-from doloris.cell_space import CellSpace
-from doloris.cell_store import CellStore
 from doloris.conditioning import condition_rows
 from doloris.denoiser import Denoiser, NoisyCells
-from doloris.moments import control_moments, expressed_moments
-from doloris.objective import DiffusionObjective
 from doloris.schedule import make_schedule
 from doloris.trainer import Plan, Trainer
 
@@ -66,28 +62,10 @@ def predicted_patterns(config, cells, condition, probability) -> np.ndarray:
 def loss_of_a_sparse_and_a_full_cell(config) -> float:
     """Loss of predicting zeros for the scaled cells (1, 0, 0, 0) and (.5, .5, .5, .5)."""
 
-    class Silent:
-        def encode_graph(self):
-            return None
-
-        def __call__(self, cells, encoded):
-            return torch.zeros_like(cells.values)
-
     values = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 2.0], [4.0, 0.0, 0.0, 0.0], [2.0, 2.0, 2.0, 2.0]])
     cells = TrainingCells(values, tuple(PANEL), (CONTROL, A), np.array([0, 0, 1, 1]))
-    space = CellSpace(4, 1, config)
-    space.set_moments(cells, control_moments(cells), expressed_moments(cells))
-    objective = DiffusionObjective(
-        denoiser=Silent(),
-        space=space,
-        store=CellStore(cells.values, CPU),
-        labels=torch.from_numpy(cells.labels),
-        levels=torch.zeros(4),
-        conditions=condition_rows(cells.conditions, PANEL, CPU),
-        shifts=None,
-        schedule=make_schedule(40, 8, "leading"),
-        config=config,
-    )
+    schedule = make_schedule(40, 8, "leading")
+    objective = objective_of(cells, space_of(cells, config), config, schedule, torch.zeros_like)
     return objective.of(torch.tensor([2, 3]), torch.Generator().manual_seed(0)).item()
 
 

@@ -7,18 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from doloris_scenes import GENES, screen, tiny
+from doloris_scenes import GENES, objective_of, screen, space_of, tiny
 
 from doloris import Doloris, Perturbation, Priors, TrainingCells, paper, released
 from doloris.assembly import make_graph
-from doloris.cell_space import CellSpace
-from doloris.cell_store import CellStore
-from doloris.conditioning import condition_rows
 from doloris.denoiser import Denoiser
 from doloris.graph import similar_pairs
 from doloris.mask_model import GraphMaskModel
-from doloris.moments import control_moments, expressed_moments
-from doloris.objective import DiffusionObjective
 from doloris.schedule import Schedule, make_schedule
 from doloris.trainer import Plan, Trainer
 
@@ -123,13 +118,6 @@ def test_an_error_as_large_as_the_noise_explains_costs_one_at_every_step(positio
     unexplained = (1.0 / (1.0 / spread**2 + alpha_bar / (1.0 - alpha_bar))).sqrt()
     clean = torch.tensor([3.0, 1.0, 2.0])
 
-    class Off:
-        def encode_graph(self):
-            return None
-
-        def __call__(self, cells, encoded):
-            return (clean + unexplained).expand_as(cells.values)
-
     cells = TrainingCells(
         clean.expand(4, 3).numpy(),
         ("A", "B", "C"),
@@ -137,21 +125,11 @@ def test_an_error_as_large_as_the_noise_explains_costs_one_at_every_step(positio
         np.array([0, 0, 1, 1]),
     )
     config = replace(tiny(), perturbation_dropout=0.0)
-    space = CellSpace(3, 1, config)
-    space.set_moments(cells, control_moments(cells), expressed_moments(cells))
+    space = space_of(cells, config)
     space.scale.fill_(1.0)
     space.spread.copy_(spread)
-    objective = DiffusionObjective(
-        denoiser=Off(),
-        space=space,
-        store=CellStore(cells.values, CPU),
-        labels=torch.from_numpy(cells.labels),
-        levels=torch.zeros(4),
-        conditions=condition_rows(cells.conditions, {"A": 0}, CPU),
-        shifts=None,
-        schedule=Schedule(torch.tensor([position]), alpha_bar[None]),
-        config=config,
-    )
+    schedule = Schedule(torch.tensor([position]), alpha_bar[None])
+    objective = objective_of(cells, space, config, schedule, (clean + unexplained).expand_as)
     assert objective.of(torch.tensor([2, 3]), torch.Generator()).item() == pytest.approx(1.0, rel=1e-4)
 
 
